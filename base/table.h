@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A bounded hash table from a 64-bit key to a fixed-size value, open addressing with linear probing, one allocation.
+// Keys are already hashed (seeded) by the caller; key 0 is reserved and mapped to 1. The table grows by doubling up to
+// entries_max and then refuses. Values live in the table: pointers to them end with the next insert or remove.
+// One thread at a time.
+#ifndef BASE_TABLE_H
+#define BASE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct table;
+
+// entries_max > 0; value_bytes a multiple of 8, may be 0 for a set.
+struct table *table_create(size_t value_bytes, size_t entries_max);
+void table_destroy(struct table *table);
+// NULL when absent.
+void *table_find(const struct table *table, uint64_t key);
+// The value of `key`, zeroed when it is new (*out_new, may be NULL). NULL when the table is full.
+void *table_insert(struct table *table, uint64_t key, bool *out_new);
+bool table_remove(struct table *table, uint64_t key);
+size_t table_count(const struct table *table);
+// Memory it holds now.
+size_t table_bytes(const struct table *table);
+// Iteration in slot order: start with *cursor = 0; NULL at the end. Inserting or removing meanwhile is not allowed.
+void *table_next(const struct table *table, size_t *cursor, uint64_t *out_key);
+void table_clear(struct table *table);
+
+// A fixed-capacity memory of keys, each with a small value, that forgets the oldest when it is full (for remembered
+// verdicts): 16 bytes an entry and no allocation after creation.
+struct table_recent;
+struct table_recent *table_recent_create(size_t entries_max);
+void table_recent_destroy(struct table_recent *recent);
+// Replaces the value of a known key without making it younger.
+void table_recent_put(struct table_recent *recent, uint64_t key, uint32_t value);
+bool table_recent_get(const struct table_recent *recent, uint64_t key, uint32_t *out_value);
+
+#endif

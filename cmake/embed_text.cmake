@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: Apache-2.0
+# Writes OUT: store_migrations[] with each of FILES as a string of bytes.
+string(REPLACE " " ";" FILES "${FILES}")
+list(SORT FILES)
+set(table "")
+set(text "#include \"store/migrations.h\"\n")
+set(number 0)
+foreach(file IN LISTS FILES)
+  get_filename_component(name ${file} NAME)
+  file(READ ${file} hex HEX)
+  string(REGEX REPLACE "(..)" "0x\\1," bytes "${hex}")
+  string(APPEND text "static const char migration_${number}[] = {${bytes}0};\n")
+  string(APPEND table "  {\"${name}\", migration_${number}},\n")
+  math(EXPR number "${number} + 1")
+endforeach()
+string(APPEND text "const struct store_migration store_migrations[] = {\n${table}  {0, 0},\n};\n")
+file(WRITE ${OUT} "${text}")

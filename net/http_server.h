@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Incoming HTTP/1.1 over libmicrohttpd: framing, limits, deadlines, bodies. A listener has a table of routes; a request
+// is handed to its route's handler with its whole body, undecoded, on a pool thread. The handler answers at once or keeps
+// the request and answers later from any thread (http_request_reply resumes the suspended connection).
+//
+// Ownership: the request belongs to the server and lives until its reply is complete; slices read from it live as long.
+// After http_request_reply the request must not be touched. Every request is replied to exactly once.
+//
+// Limits: body bytes are charged to the budget before they are read; over body_bytes_max is answered through on_refusal
+// with STATUS_TOO_LARGE, a used-up budget with STATUS_UNAVAILABLE, an unknown path STATUS_NOT_FOUND, a known path with
+// another method STATUS_METHOD, malformed framing (duplicate or contradicting Content-Length and Transfer-Encoding, NUL in a
+// header) STATUS_INVALID. on_refusal writes the reply, so that each door answers in its own form.
+#ifndef NET_HTTP_SERVER_H
+#define NET_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/budget.h"
+#include "base/slice.h"
+#include "base/status.h"
+#include "net/tls_settings.h"
+
+struct http_server;
+struct http_request;
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_OTHER };
+const char *http_method_name(enum http_method method);
+
+typedef void (*http_handler_fn)(void *context, struct http_request *request);
+
+struct http_route {
+  enum http_method method;
+  // A path; a segment "{}" matches any one non-empty segment, a last segment "{*}" the rest ("" too). Captured segments are
+  // percent-decoded: http_request_capture. Repeated slashes are collapsed and one trailing slash ignored before matching.
+  const char *path;
+  http_handler_fn handle;
+  void *context;
+};
+
+struct http_server_options {
+  const char *name;    // for logs and thread names, up to 10 bytes
+  const char *address; // "127.0.0.1:4318", "[::1]:0"; port 0 takes a free one
+  struct tls_settings tls;
+  const struct http_route *routes; // must outlive the server
+  size_t route_count;
+  // Answers what never reaches a handler; request has method, path and headers but maybe no body. May be NULL: a plain
+  // text answer.
+  void (*on_refusal)(void *context, struct http_request *request, enum status status, const char *text);
+  void *refusal_context;
+  struct budget *budget;   // charged for bodies; NULL: none
+  size_t body_bytes_max;   // on the wire
+  uint32_t threads;        // 0: number of cores
+  uint32_t connections_max;        // default 1 024
+  uint32_t connections_per_ip_max; // 0: no limit
+  uint64_t request_deadline_ns;    // absolute, headers and body; default 30 s
+  uint64_t idle_timeout_ns;        // between requests; default 75 s
+};
+
+// Starts listening. error names the address. *out_port is the port in use.
+enum status http_server_open(const struct http_server_options *options, struct http_server **out_server,
+                             uint16_t *out_port, struct error *error);
+// Stops accepting; connections in flight go on. Then close waits up to grace_ns for replies and ends the threads.
+void http_server_quiesce(struct http_server *server);
+void http_server_close(struct http_server *server, uint64_t grace_ns);
+
+// The request. Header names are matched without case; absent is an empty slice with NULL ptr.
+enum http_method http_request_method(const struct http_request *request);
+struct slice http_request_path(const struct http_request *request); // decoded, without the query
+struct slice http_request_capture(const struct http_request *request, uint32_t index);
+struct slice http_request_header(const struct http_request *request, const char *name);
+// A query parameter, percent-decoded, the first of its name.
+struct slice http_request_query(const struct http_request *request, const char *name);
+struct slice http_request_body(const struct http_request *request);
+struct slice http_request_peer(const struct http_request *request); // "192.0.2.1", for logs and rate limits only
+
+// Replies. Headers first, then the reply; header values are copied. body is copied.
+void http_request_add_header(struct http_request *request, const char *name, const char *value);
+void http_request_reply(struct http_request *request, uint32_t code, const char *content_type, struct slice body);
+// The same without the copy: body must live for the process (embedded files).
+void http_request_reply_static(struct http_request *request, uint32_t code, const char *content_type, struct slice body);
+
+#endif

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Which issue an event belongs to: components → hash, with the reasons kept. The algorithm is Sentry's published
+// "newstyle:2023-01-11"; an event has one variant per way of looking at it (app, system, …) and belongs to the issue of any
+// of its hashes. A configuration (rules) is immutable; grouping_compute is a pure function of event and configuration; any
+// thread.
+#ifndef PROCESSOR_GROUPING_H
+#define PROCESSOR_GROUPING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/slice.h"
+#include "base/status.h"
+#include "proto/sentry_event.h"
+
+#define GROUPING_ALGORITHM "sentry-newstyle-2023-01-11"
+#define GROUPING_VARIANTS_MAX 8
+
+struct grouping_config;
+
+// Compiles rules. `enhancements` and `fingerprinting` are a project's own texts in Sentry's syntax (may be empty); the
+// built-in stack-trace rules come first unless without_builtin. error names the line.
+struct grouping_config_options {
+  struct slice enhancements;
+  struct slice fingerprinting;
+  bool without_builtin;
+  bool published_fallback; // fallback hash unsalted as published (explain); else salted by platform and logger
+};
+enum status grouping_config_create(const struct grouping_config_options *options, struct grouping_config **out_config,
+                                   struct error *error);
+void grouping_config_destroy(struct grouping_config *config);
+
+// A node of the component tree. Leaves have values (text), inner nodes children. hint says why it does not contribute or
+// what was done to it ("non app frame", "ignored due to recursion", "stripped event-specific values").
+struct grouping_component {
+  const char *id; // "app", "exception", "stacktrace", "frame", "function", …
+  const char *hint;
+  bool contributes;
+  struct slice *values;
+  uint32_t value_count;
+  struct grouping_component *children;
+  uint32_t child_count;
+};
+struct grouping_variant {
+  const char *name; // "app", "system", "default", "fallback", "custom-fingerprint", …
+  const char *description;
+  bool contributes;
+  char hash[33]; // lower-case hex MD5; "" when it does not contribute
+  struct grouping_component *root;
+};
+struct grouping_result {
+  struct grouping_variant variants[GROUPING_VARIANTS_MAX];
+  uint32_t variant_count;
+  struct slice title;    // "Type: first line of value"
+  struct slice culprit;  // "module in function", or the transaction
+  struct slice location; // crash frame's file
+  struct slice type, value; // of the main exception
+  struct slice *fingerprint;
+  uint32_t fingerprint_count;
+};
+// Applies the rules to event's frames (in_app is set on every frame), then computes. Everything in the result lives in the
+// arena or the event. STATUS_NO_MEMORY when the arena is full.
+enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
+                             struct grouping_result *out_result);
+// {"app":{"hash":…,"contributes":…,"component":{…}},…}
+void grouping_write_variants(const struct grouping_result *result, struct json_writer *writer);
+
+// Message parameterisation ("2 of 7 failed" → "<int> of <int> failed"), linear time. Result in the arena.
+struct slice grouping_parameterize(struct slice message, struct arena *arena);
+// Function-name trimming for a platform ("native", "csharp", …). Result in the arena or the input.
+struct slice grouping_trim_function(struct slice function, struct slice platform, struct arena *arena);
+
+#endif

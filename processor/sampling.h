@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sampling of whole traces: policies in order, keep if any says keep. Deterministic given facts, state and clock. The policies
+// and their order come from sampling.policies; each counts its verdicts. Built once; sampling_decide belongs to the pipeline
+// thread (rate_limit has state), the rest is constant and any thread may read it.
+#ifndef PROCESSOR_SAMPLING_H
+#define PROCESSOR_SAMPLING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/metrics.h"
+#include "base/slice.h"
+#include "base/status.h"
+#include "proto/otlp_scan.h"
+#include "store/record_facts.h"
+
+enum sampling_policy_kind {
+  SAMPLING_NONE = 0, // dropped
+  SAMPLING_ERRORS = 1,
+  SAMPLING_LATENCY = 2,
+  SAMPLING_ATTRIBUTE = 3,
+  SAMPLING_PROBABILITY = 4,
+  SAMPLING_RATE_LIMIT = 5,
+  SAMPLING_SEVERITY = 6, // logs of no trace and no request: by severity
+};
+const char *sampling_policy_name(enum sampling_policy_kind kind); // "errors", "latency", …, "none"
+
+#define SAMPLING_POLICIES_MAX 32
+
+struct sampling_policy {
+  enum sampling_policy_kind kind;
+  uint64_t latency_ns;      // latency: keeps traces at least this long, earliest start to latest end
+  const char *key;          // attribute
+  const char *value;        // attribute: exact text; NULL: any value, or regex
+  const char *regex;        // attribute: PCRE2, searched in the value's text, with match limits
+  double probability;       // probability: 0 … 1
+  double traces_per_second; // rate_limit: token bucket, burst of one second
+};
+
+struct sampling;
+// The policies' texts are copied. STATUS_INVALID names the policy: "sampling.policies[2].regex: …".
+enum status sampling_create(const struct sampling_policy *policies, uint32_t count, struct metrics *metrics,
+                            struct sampling **out_sampling, struct error *error);
+void sampling_destroy(struct sampling *sampling);
+uint64_t sampling_fingerprint(const struct sampling *sampling);
+
+// While a payload is scanned: the keys wanted, and the policies an attribute matches (bit i: policy i).
+void sampling_add_keys(const struct sampling *sampling, struct otlp_key_filter *filter);
+uint32_t sampling_match(const struct sampling *sampling, const struct otlp_attribute *attribute);
+
+struct sampling_verdict {
+  bool keep;
+  enum sampling_policy_kind policy; // that said keep
+  uint8_t policy_index;
+  // Consistent probability: the threshold to write into tracestate (the least strict of all policies that kept it:
+  // errors, latency, attribute and rate_limit count as 0 = certain only when the trace came with no th of its own).
+  bool has_threshold;
+  uint64_t threshold;
+};
+// trace: the facts merged over all records. now_ns: monotonic, for rate_limit.
+struct sampling_verdict sampling_decide(struct sampling *sampling, const struct record_trace *trace, uint64_t now_ns);
+
+#endif
