@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Telemetry is written by whoever can reach an ingest port. Markup in it is harmless, since it only ever becomes text
+// nodes; what is left are characters that change how the text around them looks: control characters, bidirectional
+// overrides ("Trojan source"), invisible and tag characters. They are shown by their code point.
+
+export interface Segment {
+  text: string;
+  marker: boolean; // stands for a character that could not be shown as itself
+}
+
+// C0 without tab and newline, DEL, C1; soft hyphen, Arabic letter mark, Hangul fillers and Mongolian vowel separator;
+// zero-width space, bidi marks, line and paragraph separators, embeddings and overrides, word joiner and invisible
+// operators, isolates and deprecated formats; byte order mark, interlinear annotation; tags; lone surrogates. Zero-width
+// joiners stay: scripts and emoji need them.
+const strange =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+
+function marker(character: string): string {
+  const code = character.codePointAt(0)!;
+  if (code < 0x20) return String.fromCharCode(0x2400 + code); // a control picture, ␛ for ESC
+  if (code === 0x7f) return '\u2421';
+  return '⟨' + code.toString(16).toUpperCase().padStart(4, '0') + '⟩';
+}
+
+// `singleLine` shows tabs and line ends as markers too.
+export function segments(text: string, singleLine: boolean): Segment[] {
+  const found: Segment[] = [];
+  const push = (part: string, isMarker: boolean): void => {
+    const last = found[found.length - 1];
+    if (last && last.marker === isMarker) last.text += part;
+    else found.push({text: part, marker: isMarker});
+  };
+  const plain = (part: string): void => {
+    if (!singleLine) {
+      push(part, false);
+      return;
+    }
+    for (const piece of part.split(/(\r?\n|\t)/)) {
+      if (piece === '\t') push('⇥', true);
+      else if (/^\r?\n$/.test(piece)) push('⏎', true);
+      else if (piece) push(piece, false);
+    }
+  };
+  const normal = text.replace(/\r\n/g, '\n');
+  let end = 0;
+  for (const match of normal.matchAll(strange)) {
+    if (match.index! > end) plain(normal.slice(end, match.index));
+    push(marker(match[0]), true);
+    end = match.index! + match[0].length;
+  }
+  if (end < normal.length) plain(normal.slice(end));
+  return found;
+}
+
+// One line of plain text with the same markers: titles of the window, labels, SVG text.
+export function visible(text: string): string {
+  return segments(text, true).map(segment => segment.text).join('');
+}
+
+// The address when it may be followed: absolute, http or https; else null.
+export function safeLink(address: unknown): string | null {
+  if (typeof address !== 'string') return null;
+  try {
+    const url = new URL(address);
+    return url.protocol === 'http:' || url.protocol === 'https:' ? url.href : null;
+  } catch {
+    return null;
+  }
+}
