@@ -3,7 +3,8 @@
 // A bump allocator with a byte budget: everything of one batch is allocated from it and dropped in one call. Memory is
 // zeroed, aligned to 16 bytes and stays valid until arena_reset or arena_finish. One thread at a time.
 //
-// Running out of the budget is an ordinary answer: arena_alloc returns NULL and arena_exhausted() stays true until reset.
+// Running out of the budget is an ordinary answer: arena_alloc returns NULL and arena_exhausted() stays true until
+// reset.
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -31,7 +32,8 @@ void arena_reset(struct arena *arena);
 void *arena_alloc(struct arena *arena, size_t bytes);
 // count * bytes with overflow check.
 void *arena_alloc_array(struct arena *arena, size_t count, size_t bytes);
-// A copy in the arena; on exhaustion an empty slice with a NULL ptr. The copy is followed by a NUL byte outside its len.
+// A copy in the arena; on exhaustion an empty slice with a NULL ptr. The copy is followed by a NUL byte outside its
+// len.
 struct slice arena_copy(struct arena *arena, struct slice bytes);
 // printf into the arena; NUL-terminated beyond len. Empty slice with NULL ptr on exhaustion.
 struct slice arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A byte budget shared by threads: what is in flight is charged before it is allocated and given back when it ends. Used
-// for memory.max_bytes. Any thread may call; lock-free.
+// A byte budget shared by threads: what is in flight is charged before it is allocated and given back when it ends.
+// Used for memory.max_bytes. Any thread may call; lock-free.
 #ifndef BASE_BUDGET_H
 #define BASE_BUDGET_H
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A growable byte buffer with a ceiling that is set when it is made. Appending beyond the ceiling fails with
-// STATUS_TOO_LARGE, leaves what was there untouched and sets `failed`, so that a writer may append many times and look once.
-// One thread at a time; the buffer owns its bytes, views into it end with the next append.
+// STATUS_TOO_LARGE, leaves what was there untouched and sets `failed`, so that a writer may append many times and look
+// once. One thread at a time; the buffer owns its bytes, views into it end with the next append.
 #ifndef BASE_BUFFER_H
 #define BASE_BUFFER_H
 

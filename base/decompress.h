@@ -12,8 +12,8 @@
 
 enum encoding { ENCODING_IDENTITY, ENCODING_GZIP, ENCODING_DEFLATE, ENCODING_ZSTD, ENCODING_BROTLI };
 
-// An HTTP Content-Encoding or a gRPC grpc-encoding name, any case: "", identity, gzip, x-gzip, deflate (zlib, RFC 9110),
-// zstd, br. False when it is not served.
+// An HTTP Content-Encoding or a gRPC grpc-encoding name, any case: "", identity, gzip, x-gzip, deflate (zlib, RFC
+// 9110), zstd, br. False when it is not served.
 bool encoding_parse(struct slice name, enum encoding *out_encoding);
 const char *encoding_name(enum encoding encoding);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Hashes: XXH3-64 for checksums and keys, seeded where an attacker could choose the input; MD5 and SHA-1/SHA-256 through
-// libcrypto where a protocol asks for them. Pure functions, any thread.
+// Hashes: XXH3-64 for checksums and keys, seeded where an attacker could choose the input; MD5 and random bytes through
+// libcrypto. Pure functions, any thread.
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
 

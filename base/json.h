@@ -3,9 +3,10 @@
 // JSON in, through simdjson's DOM behind a C interface (json.cpp is the only C++ file of the tree), and out, through a
 // small writer.
 //
-// Reading: a parser owns its memory and one document; values are two words by value, valid until the parser parses again
-// or is destroyed. Input need not be padded (it is copied) and may be any bytes. Depth is limited to JSON_DEPTH_MAX; there
-// is no recursion on input. Duplicate keys: iteration sees all in order, json_get finds the first. One thread per parser.
+// Reading: a parser owns its memory and one document; values are two words by value, valid until the parser parses
+// again or is destroyed. Input need not be padded (it is copied) and may be any bytes. Depth is limited to
+// JSON_DEPTH_MAX; there is no recursion on input. Duplicate keys: iteration sees all in order, json_get finds the
+// first. One thread per parser.
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -33,20 +34,22 @@ struct json_value {
 // bytes_max: the largest document it will take.
 struct json_parser *json_parser_create(size_t bytes_max);
 void json_parser_destroy(struct json_parser *parser);
-// Parses one document. STATUS_INVALID (error says what and, where known, the byte offset), STATUS_TOO_LARGE over bytes_max.
+// Parses one document. STATUS_INVALID (error says what and, where known, the byte offset), STATUS_TOO_LARGE over
+// bytes_max.
 enum status json_parse(struct json_parser *parser, struct slice text, struct json_value *out_root, struct error *error);
 
 enum json_type json_type_of(struct json_value value); // JSON_NULL for "no value"
 static inline bool json_is_present(struct json_value value) {
   return value.document != 0;
 }
-bool json_bool(struct json_value value);       // false unless JSON_BOOL true
-int64_t json_i64(struct json_value value);     // JSON_I64 and JSON_U64 that fit, else 0
-uint64_t json_u64(struct json_value value);    // JSON_U64 and non-negative JSON_I64, else 0
-double json_double(struct json_value value);   // any number, else 0
+bool json_bool(struct json_value value);           // false unless JSON_BOOL true
+int64_t json_i64(struct json_value value);         // JSON_I64 and JSON_U64 that fit, else 0
+uint64_t json_u64(struct json_value value);        // JSON_U64 and non-negative JSON_I64, else 0
+double json_double(struct json_value value);       // any number, else 0
 struct slice json_string(struct json_value value); // the unescaped UTF-8 of a JSON_STRING, else empty
 
-// Arrays and objects. Start with json_array_iter / json_object_iter; false at the end. A value of another type is empty.
+// Arrays and objects. Start with json_array_iter / json_object_iter; false at the end. A value of another type is
+// empty.
 struct json_iter {
   const void *document;
   uint64_t index;

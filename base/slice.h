@@ -21,7 +21,8 @@ struct slice {
 #define SLICE_PRINTF(s) (int)((s).len), (const char *)((s).ptr)
 
 static inline struct slice slice_make(const void *ptr, size_t len) {
-  return (struct slice){(const uint8_t *)ptr, len};
+  struct slice s = {(const uint8_t *)ptr, len}; // no compound literal: C++ includes this too
+  return s;
 }
 
 static inline struct slice slice_from_cstr(const char *text) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one closed set of outcomes, and the human words that travel beside it where a person will read them. Callers branch
-// on the status or on status_is_retryable(); receiver/reply is the only file that maps it to gRPC and HTTP codes.
+// The one closed set of outcomes, and the human words that travel beside it where a person will read them. Callers
+// branch on the status or on status_is_retryable(); receiver/reply is the only file that maps it to gRPC and HTTP
+// codes.
 #ifndef BASE_STATUS_H
 #define BASE_STATUS_H
 
@@ -10,10 +11,10 @@
 
 enum status {
   STATUS_OK = 0,
-  STATUS_END,               // nothing more, an ordinary answer of iterators and readers
-  STATUS_INVALID,           // malformed input; the same bytes will never be accepted
-  STATUS_TOO_LARGE,         // over a size limit, before or after decompression
-  STATUS_UNSUPPORTED,       // an encoding, media type or feature that is not served
+  STATUS_END,         // nothing more, an ordinary answer of iterators and readers
+  STATUS_INVALID,     // malformed input; the same bytes will never be accepted
+  STATUS_TOO_LARGE,   // over a size limit, before or after decompression
+  STATUS_UNSUPPORTED, // an encoding, media type or feature that is not served
   STATUS_NOT_FOUND,
   STATUS_METHOD,            // the path exists, the method does not
   STATUS_UNAUTHENTICATED,   // no or unreadable credentials
@@ -44,7 +45,8 @@ struct error {
   char text[ERROR_TEXT_MAX];
 };
 
-// Sets the words (printf) and returns `status`, so that a failure is one line: return error_set(error, STATUS_INVALID, …).
+// Sets the words (printf) and returns `status`, so that a failure is one line: return error_set(error, STATUS_INVALID,
+// …).
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 // Puts words in front: "listen.grpc: " + what was there.
@@ -52,6 +54,6 @@ void error_prefix(struct error *error, const char *format, ...) __attribute__((f
 
 // Assertions check the programmer, never the input, and stay on in release builds.
 #define ASSERT(condition) ((condition) ? (void)0 : assert_failed(#condition, __FILE__, __LINE__))
-_Noreturn void assert_failed(const char *condition, const char *file, int line);
+void assert_failed(const char *condition, const char *file, int line) __attribute__((noreturn));
 
 #endif

@@ -29,7 +29,8 @@ void *table_next(const struct table *table, size_t *cursor, uint64_t *out_key);
 void table_clear(struct table *table);
 
 // A fixed-capacity memory of keys, each with a small value, that forgets the oldest when it is full (for remembered
-// verdicts): 16 bytes an entry and no allocation after creation.
+// verdicts): at most 20 bytes an entry and no allocation after creation. Keys are hashed by the caller here too; any
+// key.
 struct table_recent;
 struct table_recent *table_recent_create(size_t entries_max);
 void table_recent_destroy(struct table_recent *recent);

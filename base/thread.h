@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Threads, locks and atomics: the only header of the tree that knows pthreads and <stdatomic.h>. Locks are held for a few
-// lines and never across a call into another module. Every function aborts on misuse (ASSERT), none returns an error
-// except thread_start.
+// Threads, locks and atomics: the only header of the tree that knows pthreads and <stdatomic.h>. Locks are held for a
+// few lines and never across a call into another module. Every function aborts on misuse (ASSERT), none returns an
+// error except thread_start.
 #ifndef BASE_THREAD_H
 #define BASE_THREAD_H
 

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The only C++ file of the tree: json.h over simdjson's DOM. simdjson parses into a tape of 64-bit words, the type in
+// the upper 8 bits; a json_value is the address of that document and an index into its tape. (simdjson, "Tape
+// structure")
+//
+//   '[' '{'   low 32 bits: index behind the matching end; an object's members follow as key word, value
+//   '"'       offset into the string buffer, where 4 bytes of length stand before the unescaped bytes and a NUL
+//   'l' 'u' 'd'   the number is the next word         't' 'f' 'n'   nothing more
+//
+// simdjson reads up to SIMDJSON_PADDING bytes behind the text, hence the copy. It refuses integers beyond 64 bits,
+// which are valid JSON that SDKs of languages with big integers do send: those are rewritten in the copy as numbers
+// with an exponent, of the same length ("123456789012345678901" to "1234567890123456789e2"), so that they read as
+// doubles.
+#include <cstdlib>
+#include <cstring>
+#include <new>
+
+#include <simdjson.h>
+
+extern "C" {
+#include "base/json.h"
+}
+
+using simdjson::internal::tape_ref;
+using simdjson::internal::tape_type;
+
+namespace {
+
+// A parser that held a document beyond this gives the memory back at the next document below it.
+constexpr size_t KEEP_BYTES = size_t{1} << 20;
+// Digits that every 64-bit integer of that length fits; longer runs may overflow.
+constexpr size_t SAFE_DIGITS = 18;
+
+tape_ref tape_of(json_value value) {
+  return tape_ref(static_cast<const simdjson::dom::document *>(value.document), static_cast<size_t>(value.index));
+}
+
+tape_type type_on_tape(json_value value) {
+  return value.document ? tape_of(value).tape_ref_type() : tape_type::NULL_VALUE;
+}
+
+bool is_digit(uint8_t byte) {
+  return byte >= '0' && byte <= '9';
+}
+
+// Behind the string that opens at `at`; an unclosed one ends with the text.
+size_t skip_string(const uint8_t *text, size_t len, size_t at) {
+  for (at++; at < len && text[at] != '"'; at++) {
+    if (text[at] == '\\') at++;
+  }
+  return at < len ? at + 1 : len;
+}
+
+// Rewrites integers that may be beyond 64 bits; true when there were any. Only called for a text with a bad number.
+bool shorten_big_integers(uint8_t *text, size_t len) {
+  bool changed = false;
+  size_t at = 0;
+  while (at < len) {
+    if (text[at] == '"') {
+      at = skip_string(text, len, at);
+      continue;
+    }
+    if (!is_digit(text[at])) {
+      at++;
+      continue;
+    }
+    size_t start = at;
+    while (at < len && is_digit(text[at])) at++;
+    bool integer = at == len || (text[at] != '.' && text[at] != 'e' && text[at] != 'E');
+    bool fraction = start > 0 && (text[start - 1] == '.' || text[start - 1] == '+' || text[start - 1] == 'e' ||
+                                  text[start - 1] == 'E');
+    bool exponent = start > 1 && text[start - 1] == '-' && (text[start - 2] == 'e' || text[start - 2] == 'E');
+    if (!integer || fraction || exponent || at - start <= SAFE_DIGITS || text[start] == '0') continue;
+    bool negative = start > 0 && text[start - 1] == '-';
+    const char *limit = negative ? "9223372036854775808" : "18446744073709551615";
+    size_t limit_len = strlen(limit);
+    size_t digits = at - start;
+    if (digits < limit_len || (digits == limit_len && memcmp(text + start, limit, limit_len) <= 0)) continue;
+    text[at - 2] = 'e';
+    text[at - 1] = '2';
+    changed = true;
+  }
+  return changed;
+}
+
+} // namespace
+
+struct json_parser {
+  explicit json_parser(size_t max) : dom(max < 64 ? 64 : max), bytes_max(max) {}
+
+  simdjson::dom::parser dom;
+  size_t bytes_max;
+  uint8_t *copy = nullptr; // the text and its padding
+  size_t copy_capacity = 0;
+};
+
+extern "C" {
+
+json_parser *json_parser_create(size_t bytes_max) {
+  ASSERT(bytes_max > 0 && bytes_max < simdjson::SIMDJSON_MAXSIZE_BYTES);
+  json_parser *parser = new (std::nothrow) json_parser(bytes_max);
+  ASSERT(parser != nullptr);
+  return parser;
+}
+
+void json_parser_destroy(json_parser *parser) {
+  if (!parser) return;
+  free(parser->copy);
+  delete parser;
+}
+
+} // extern "C"
+
+namespace {
+
+// Brings copy and parser to a capacity for `len` bytes, smaller ones after a giant. simdjson's depth limit counts the
+// container that goes over it, hence the + 1.
+bool prepare(json_parser *parser, size_t len) {
+  bool first = parser->copy == nullptr;
+  bool shrink = parser->copy_capacity > KEEP_BYTES && len <= KEEP_BYTES;
+  if (!first && !shrink && len <= parser->copy_capacity) return true;
+  size_t capacity = len < 4096 ? 4096 : len + len / 4;
+  if (capacity > parser->bytes_max) capacity = parser->bytes_max;
+  if (capacity < 64) capacity = 64;
+  free(parser->copy);
+  parser->copy_capacity = 0;
+  parser->copy = static_cast<uint8_t *>(malloc(capacity + simdjson::SIMDJSON_PADDING));
+  if (!parser->copy) return false;
+  if (parser->dom.doc.allocate(capacity) || parser->dom.allocate(capacity, JSON_DEPTH_MAX + 1)) return false;
+  parser->copy_capacity = capacity;
+  return true;
+}
+
+json_type type_of_word(tape_type type) {
+  switch (type) {
+  case tape_type::START_ARRAY: return JSON_ARRAY;
+  case tape_type::START_OBJECT: return JSON_OBJECT;
+  case tape_type::STRING: return JSON_STRING;
+  case tape_type::INT64: return JSON_I64;
+  case tape_type::UINT64: return JSON_U64;
+  case tape_type::DOUBLE: return JSON_DOUBLE;
+  case tape_type::TRUE_VALUE:
+  case tape_type::FALSE_VALUE: return JSON_BOOL;
+  default: return JSON_NULL;
+  }
+}
+
+slice string_at(const tape_ref &tape) {
+  return slice_make(tape.get_c_str(), tape.get_string_length());
+}
+
+// True while the iterator is inside a container that ends with `end`.
+bool inside(const json_iter *iter, tape_type end) {
+  if (!iter->document || iter->index >= iter->end) return false;
+  return tape_of({iter->document, iter->end}).tape_ref_type() == end;
+}
+
+} // namespace
+
+extern "C" {
+
+status json_parse(json_parser *parser, slice text, json_value *out_root, error *error) {
+  if (text.len > parser->bytes_max) {
+    return error_set(error, STATUS_TOO_LARGE, "JSON document of %zu bytes, at most %zu are taken", text.len,
+                     parser->bytes_max);
+  }
+  if (!prepare(parser, text.len)) return error_set(error, STATUS_NO_MEMORY, "no memory for a JSON document");
+  if (text.len > 0) memcpy(parser->copy, text.ptr, text.len);
+  memset(parser->copy + text.len, 0, simdjson::SIMDJSON_PADDING);
+  simdjson::error_code failure = parser->dom.parse(parser->copy, text.len, false).error();
+  if (failure == simdjson::NUMBER_ERROR && shorten_big_integers(parser->copy, text.len)) {
+    failure = parser->dom.parse(parser->copy, text.len, false).error();
+  }
+  if (failure == simdjson::MEMALLOC) return error_set(error, STATUS_NO_MEMORY, "no memory for a JSON document");
+  if (failure) return error_set(error, STATUS_INVALID, "invalid JSON: %s", simdjson::error_message(failure));
+  *out_root = {&parser->dom.doc, 1};
+  return STATUS_OK;
+}
+
+json_type json_type_of(json_value value) {
+  return type_of_word(type_on_tape(value));
+}
+
+bool json_bool(json_value value) {
+  return type_on_tape(value) == tape_type::TRUE_VALUE;
+}
+
+int64_t json_i64(json_value value) {
+  // simdjson stores as 'u' only what is beyond int64, so 'u' never fits.
+  return type_on_tape(value) == tape_type::INT64 ? tape_of(value).next_tape_value<int64_t>() : 0;
+}
+
+uint64_t json_u64(json_value value) {
+  tape_type type = type_on_tape(value);
+  if (type == tape_type::UINT64) return tape_of(value).next_tape_value<uint64_t>();
+  if (type != tape_type::INT64) return 0;
+  int64_t number = tape_of(value).next_tape_value<int64_t>();
+  return number < 0 ? 0 : static_cast<uint64_t>(number);
+}
+
+double json_double(json_value value) {
+  switch (type_on_tape(value)) {
+  case tape_type::DOUBLE: return tape_of(value).next_tape_value<double>();
+  case tape_type::INT64: return static_cast<double>(tape_of(value).next_tape_value<int64_t>());
+  case tape_type::UINT64: return static_cast<double>(tape_of(value).next_tape_value<uint64_t>());
+  default: return 0;
+  }
+}
+
+slice json_string(json_value value) {
+  return type_on_tape(value) == tape_type::STRING ? string_at(tape_of(value)) : slice_make(nullptr, 0);
+}
+
+json_iter json_iterate(json_value value) {
+  tape_type type = type_on_tape(value);
+  if (type != tape_type::START_ARRAY && type != tape_type::START_OBJECT) return {nullptr, 0, 0};
+  return {value.document, value.index + 1, uint64_t{tape_of(value).matching_brace_index()} - 1};
+}
+
+bool json_array_next(json_iter *iter, json_value *out_value) {
+  if (!inside(iter, tape_type::END_ARRAY)) return false;
+  *out_value = {iter->document, iter->index};
+  iter->index = tape_of(*out_value).after_element();
+  return true;
+}
+
+bool json_object_next(json_iter *iter, slice *out_key, json_value *out_value) {
+  if (!inside(iter, tape_type::END_OBJECT)) return false;
+  *out_key = string_at(tape_of({iter->document, iter->index}));
+  *out_value = {iter->document, iter->index + 1};
+  iter->index = tape_of(*out_value).after_element();
+  return true;
+}
+
+json_value json_get_slice(json_value object, slice key) {
+  json_iter iter = json_iterate(object);
+  slice name;
+  json_value value;
+  while (json_object_next(&iter, &name, &value)) {
+    if (slice_equal(name, key)) return value;
+  }
+  return {nullptr, 0};
+}
+
+json_value json_get(json_value object, const char *key) {
+  return json_get_slice(object, slice_from_cstr(key));
+}
+
+uint64_t json_count(json_value value) {
+  json_iter iter = json_iterate(value);
+  slice name;
+  json_value item;
+  uint64_t count = 0;
+  if (json_type_of(value) == JSON_OBJECT) {
+    while (json_object_next(&iter, &name, &item)) count++;
+  } else {
+    while (json_array_next(&iter, &item)) count++;
+  }
+  return count;
+}
+
+} // extern "C"

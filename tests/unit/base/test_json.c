@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+
+#define BYTES_MAX ((size_t)8 << 20)
+
+static int setup(void **state) {
+  *state = json_parser_create(BYTES_MAX);
+  return 0;
+}
+
+static int teardown(void **state) {
+  json_parser_destroy(*state);
+  return 0;
+}
+
+static struct json_value parse(void **state, const char *text) {
+  struct json_value root;
+  struct error error;
+  enum status status = json_parse(*state, slice_from_cstr(text), &root, &error);
+  if (status != STATUS_OK) print_error("%s: %s\n", text, error.text);
+  assert_int_equal(status, STATUS_OK);
+  return root;
+}
+
+static void assert_slice(struct slice actual, const char *expected) {
+  assert_int_equal(actual.len, strlen(expected));
+  assert_memory_equal(actual.ptr, expected, actual.len);
+}
+
+// What json_write_value makes of `text`.
+static void assert_rewritten(void **state, const char *text, const char *expected) {
+  struct buffer out;
+  buffer_init(&out, 1 << 20);
+  json_write_value(&out, parse(state, text));
+  assert_false(out.failed);
+  assert_slice(buffer_slice(&out), expected);
+  buffer_finish(&out);
+}
+
+static void test_scalars(void **state) {
+  struct json_value root =
+      parse(state, "{\"null\":null,\"yes\":true,\"no\":false,\"minus\":-7,\"plus\":9223372036854775807,"
+                   "\"big\":18446744073709551615,\"real\":-2.5e3,\"text\":\"a\\u00e9\\n\\u0000z\"}");
+  assert_int_equal(json_type_of(root), JSON_OBJECT);
+  assert_int_equal(json_type_of(json_get(root, "null")), JSON_NULL);
+  assert_true(json_is_present(json_get(root, "null")));
+  assert_false(json_is_present(json_get(root, "absent")));
+  assert_int_equal(json_type_of(json_get(root, "absent")), JSON_NULL);
+  assert_true(json_bool(json_get(root, "yes")));
+  assert_false(json_bool(json_get(root, "no")));
+  assert_int_equal(json_type_of(json_get(root, "no")), JSON_BOOL);
+  assert_int_equal(json_type_of(json_get(root, "minus")), JSON_I64);
+  assert_true(json_i64(json_get(root, "minus")) == -7);
+  assert_true(json_u64(json_get(root, "minus")) == 0);
+  assert_true(json_double(json_get(root, "minus")) == -7.0);
+  assert_true(json_i64(json_get(root, "plus")) == INT64_MAX);
+  assert_true(json_u64(json_get(root, "plus")) == (uint64_t)INT64_MAX);
+  assert_int_equal(json_type_of(json_get(root, "big")), JSON_U64);
+  assert_true(json_u64(json_get(root, "big")) == UINT64_MAX);
+  assert_true(json_i64(json_get(root, "big")) == 0);
+  assert_true(json_double(json_get(root, "real")) == -2500.0);
+  struct slice text = json_string(json_get(root, "text"));
+  assert_int_equal(text.len, 6);
+  assert_memory_equal(text.ptr, "a\xC3\xA9\n\0z", 6);
+  assert_int_equal(json_string(json_get(root, "yes")).len, 0);
+}
+
+static void test_iteration(void **state) {
+  struct json_value root = parse(state, "[1,[2,[3]],{\"a\":{\"b\":[]},\"c\":1.5,\"a\":2},\"x\",[]]");
+  struct json_iter iter = json_iterate(root);
+  struct json_value value, items[5];
+  size_t count = 0;
+  while (json_array_next(&iter, &value)) items[count++] = value;
+  assert_int_equal(count, 5);
+  assert_false(json_array_next(&iter, &value));
+  assert_true(json_i64(items[0]) == 1);
+  assert_int_equal(json_type_of(items[3]), JSON_STRING);
+  assert_int_equal(json_count(root), 5);
+  assert_int_equal(json_count(items[2]), 3);
+  assert_int_equal(json_count(items[4]), 0);
+  assert_int_equal(json_count(items[0]), 0);
+
+  const char *keys[] = {"a", "c", "a"};
+  iter = json_iterate(items[2]);
+  struct slice key;
+  for (count = 0; json_object_next(&iter, &key, &value); count++) assert_slice(key, keys[count]);
+  assert_int_equal(count, 3);
+  assert_int_equal(json_type_of(json_get(items[2], "a")), JSON_OBJECT); // the first of two
+}
+
+// Input decides what a value is; asking for the other kind of iteration finds nothing.
+static void test_iteration_of_another_type(void **state) {
+  struct json_value root = parse(state, "{\"array\":[\"k\",1],\"object\":{\"k\":1},\"text\":\"t\"}");
+  struct slice key;
+  struct json_value value;
+  struct json_iter iter = json_iterate(json_get(root, "array"));
+  assert_false(json_object_next(&iter, &key, &value));
+  iter = json_iterate(json_get(root, "object"));
+  assert_false(json_array_next(&iter, &value));
+  iter = json_iterate(json_get(root, "text"));
+  assert_false(json_array_next(&iter, &value));
+  iter = json_iterate(json_get(root, "absent"));
+  assert_false(json_array_next(&iter, &value));
+  assert_false(json_is_present(json_get(json_get(root, "array"), "k")));
+  assert_false(json_is_present(json_get(json_get(root, "text"), "k")));
+}
+
+static void test_scalar_roots(void **state) {
+  assert_true(json_i64(parse(state, " 42 ")) == 42);
+  assert_slice(json_string(parse(state, "\"\"")), "");
+  assert_int_equal(json_type_of(parse(state, "null")), JSON_NULL);
+  assert_int_equal(json_count(parse(state, "{}")), 0);
+}
+
+static void test_malformed(void **state) {
+  static const char *const texts[] = {
+      "",   " ",   "{",     "[1,]",    "{\"a\"}",  "{\"a\":1,}",  "nul",      "tru",
+      "01", "1 2", "\"",    "\"\\x\"", "\"\x01\"", "[1}",         "\"\xC3\"", "\"\xED\xA0\x80\"",
+      "+1", ".5",  "1e400", "NaN",     "{1:2}",    "\xEF\xBB\xBF"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    struct json_value root = {NULL, 77};
+    struct error error = {""};
+    enum status status = json_parse(*state, slice_from_cstr(texts[i]), &root, &error);
+    if (status != STATUS_INVALID) print_error("accepted: %s\n", texts[i]);
+    assert_int_equal(status, STATUS_INVALID);
+    assert_true(strlen(error.text) > 0);
+    assert_true(root.document == NULL && root.index == 77); // untouched
+  }
+  assert_int_equal(json_parse(*state, SLICE_LITERAL("{"), &(struct json_value){0}, NULL), STATUS_INVALID);
+  parse(state, "[1]"); // and the parser is usable again
+}
+
+static void test_integers_beyond_64_bits(void **state) {
+  struct json_value root =
+      parse(state, "[123456789012345678901,-9223372036854775809,18446744073709551616,-9223372036854775808,"
+                   "\"123456789012345678901\",0.1234567890123456789012,1e5]");
+  struct json_iter iter = json_iterate(root);
+  struct json_value value;
+  assert_true(json_array_next(&iter, &value));
+  assert_int_equal(json_type_of(value), JSON_DOUBLE);
+  assert_true(fabs(json_double(value) - 123456789012345678901.0) < 1e6);
+  assert_true(json_array_next(&iter, &value));
+  assert_true(fabs(json_double(value) + 9223372036854775809.0) < 1e4);
+  assert_true(json_array_next(&iter, &value));
+  assert_true(fabs(json_double(value) - 18446744073709551616.0) < 1e4);
+  assert_true(json_array_next(&iter, &value));
+  assert_int_equal(json_type_of(value), JSON_I64);
+  assert_true(json_i64(value) == INT64_MIN);
+  assert_true(json_array_next(&iter, &value));
+  assert_slice(json_string(value), "123456789012345678901");
+  assert_true(json_array_next(&iter, &value));
+  assert_true(json_double(value) == 0.1234567890123456789012);
+  assert_true(json_array_next(&iter, &value));
+  assert_true(json_double(value) == 1e5);
+}
+
+static void nest(char *text, size_t depth) {
+  memset(text, '[', depth);
+  text[depth] = '1';
+  memset(text + depth + 1, ']', depth);
+  text[2 * depth + 1] = '\0';
+}
+
+static void test_depth(void **state) {
+  char text[4096];
+  nest(text, JSON_DEPTH_MAX);
+  assert_rewritten(state, text, text);
+  nest(text, JSON_DEPTH_MAX + 1);
+  assert_int_equal(json_parse(*state, slice_from_cstr(text), &(struct json_value){0}, NULL), STATUS_INVALID);
+}
+
+static void test_size_limit_and_shrinking(void **state) {
+  char *text = malloc(BYTES_MAX + 1);
+  assert_non_null(text);
+  memset(text, ' ', BYTES_MAX + 1);
+  text[0] = '7';
+  struct json_value root;
+  assert_int_equal(json_parse(*state, slice_make(text, BYTES_MAX), &root, NULL), STATUS_OK);
+  assert_true(json_i64(root) == 7);
+  assert_int_equal(json_parse(*state, slice_make(text, BYTES_MAX + 1), &root, NULL), STATUS_TOO_LARGE);
+  assert_true(json_i64(parse(state, "8")) == 8);
+  nest(text, JSON_DEPTH_MAX + 1); // the depth limit survives the change of capacity
+  assert_int_equal(json_parse(*state, slice_from_cstr(text), &root, NULL), STATUS_INVALID);
+  free(text);
+}
+
+static void test_write_value(void **state) {
+  assert_rewritten(state,
+                   " { \"a\" : [ 1 , -2 , 18446744073709551615 , { } , [ ] , null , true , false ] , \"b\" : 1.0 } ",
+                   "{\"a\":[1,-2,18446744073709551615,{},[],null,true,false],\"b\":1.0}");
+  assert_rewritten(state, "\"q\\\" b\\\\ n\\n t\\t r\\r u\\u0001 \\u007f \\u20ac\"",
+                   "\"q\\\" b\\\\ n\\n t\\t r\\r u\\u0001 \\u007f \xE2\x82\xAC\"");
+  assert_rewritten(state, "[-0.0,1e300,0.1,1e-7,5e-324]", "[-0.0,1e+300,0.1,1e-07,4.94065645841247e-324]");
+}
+
+static void test_write_double_reads_back(void **state) {
+  static const double numbers[] = {0,
+                                   0.1,
+                                   1.0 / 3,
+                                   1e21,
+                                   1e22,
+                                   123456789.123,
+                                   5e-324,
+                                   1.7976931348623157e308,
+                                   -0.3,
+                                   4503599627370497.5,
+                                   9007199254740993.0,
+                                   100,
+                                   2.2250738585072014e-308};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+    struct buffer out;
+    struct json_writer writer;
+    buffer_init(&out, 64);
+    json_writer_init(&writer, &out);
+    json_write_double(&writer, numbers[i]);
+    buffer_append_byte(&out, 0);
+    assert_true(json_double(parse(state, (const char *)out.ptr)) == numbers[i]);
+    buffer_finish(&out);
+  }
+}
+
+static void test_writer(void **state) {
+  struct buffer out;
+  struct json_writer writer;
+  buffer_init(&out, 4096);
+  json_writer_init(&writer, &out);
+  json_begin_object(&writer);
+  json_key(&writer, "list");
+  json_begin_array(&writer);
+  json_write_i64(&writer, INT64_MIN);
+  json_write_u64(&writer, UINT64_MAX);
+  json_write_double(&writer, 0.5);
+  json_write_double(&writer, 3);
+  json_write_double(&writer, NAN);
+  json_write_double(&writer, -INFINITY);
+  json_begin_object(&writer);
+  json_end_object(&writer);
+  json_end_array(&writer);
+  json_key_slice(&writer, SLICE_LITERAL("k\"1"));
+  json_write_cstr(&writer, NULL);
+  json_key(&writer, "bad");
+  json_write_string(&writer, SLICE_LITERAL("a\xFF\xE2\x82z"));
+  json_key(&writer, "raw");
+  json_write_raw(&writer, SLICE_LITERAL("{\"x\":1}"));
+  json_key(&writer, "parsed");
+  json_write_parsed(&writer, parse(state, "[ true ]"));
+  json_key(&writer, "flag");
+  json_write_bool(&writer, false);
+  json_end_object(&writer);
+  assert_slice(buffer_slice(&out),
+               "{\"list\":[-9223372036854775808,18446744073709551615,0.5,3,\"NaN\",\"-Infinity\",{}],"
+               "\"k\\\"1\":null,\"bad\":\"a\xEF\xBF\xBD\xEF\xBF\xBDz\",\"raw\":{\"x\":1},"
+               "\"parsed\":[true],\"flag\":false}");
+  buffer_finish(&out);
+}
+
+static void test_writer_over_the_ceiling(void **state) {
+  (void)state;
+  struct buffer out;
+  struct json_writer writer;
+  buffer_init(&out, 16);
+  json_writer_init(&writer, &out);
+  json_begin_array(&writer);
+  for (int i = 0; i < 100; i++) json_write_u64(&writer, 12345);
+  json_end_array(&writer);
+  assert_true(out.failed);
+  assert_true(out.len <= 16);
+  buffer_finish(&out);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_scalars, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_iteration, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_iteration_of_another_type, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_scalar_roots, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_integers_beyond_64_bits, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_size_limit_and_shrinking, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_write_value, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_write_double_reads_back, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_writer, setup, teardown),
+      cmocka_unit_test(test_writer_over_the_ceiling),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
