@@ -18,7 +18,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 
-#define SENTRY_EVENT_FRAMES_MAX 512
+#define SENTRY_EVENT_FRAMES_MAX     512
 #define SENTRY_EVENT_EXCEPTIONS_MAX 64
 
 enum sentry_in_app { SENTRY_IN_APP_UNSET, SENTRY_IN_APP_NO, SENTRY_IN_APP_YES };
@@ -65,10 +65,11 @@ struct sentry_tag {
 struct sentry_event {
   char event_id[33]; // 32 lower-case hex digits and NUL
   uint64_t timestamp_ns, received_ns;
-  struct slice platform, level, logger, transaction, culprit, server_name, release, dist, environment, type, title, checksum;
+  struct slice platform, level, logger, transaction, culprit, server_name, release, dist, environment, type, title,
+      checksum;
   struct slice message, message_formatted, message_params_json; // logentry
-  struct slice service; // service.name, also written as tag "service"
-  struct sentry_exception *exceptions; // oldest cause first, the one raised last
+  struct slice service;                                         // service.name, also written as tag "service"
+  struct sentry_exception *exceptions;                          // oldest cause first, the one raised last
   uint32_t exception_count;
   uint32_t main_exception; // index + 1 of a marked main exception, 0: the last
   struct sentry_thread *threads;
@@ -83,16 +84,16 @@ struct sentry_event {
   struct slice user_id; // id, else email, username, ip_address
   struct slice sdk_name, sdk_version;
   // Objects kept as JSON text.
-  struct slice request_json, user_json, contexts_json, breadcrumbs_json, extra_json, modules_json, sdk_json, debug_meta_json,
-      template_json, csp_json, hpkp_json, expectct_json, expectstaple_json, errors_json, meta_json;
+  struct slice request_json, user_json, contexts_json, breadcrumbs_json, extra_json, modules_json, sdk_json,
+      debug_meta_json, template_json, csp_json, hpkp_json, expectct_json, expectstaple_json, errors_json, meta_json;
 };
 
 // Reads a parsed Sentry event document. Lenient: a bad field is dropped and noted in errors_json, never a failure.
 // STATUS_INVALID only when the root is not an object; STATUS_NO_MEMORY when the arena is full.
 enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
                                struct error *error);
-// Appends the event as one JSON document (the stored form). contexts gains "trace", tags gain "service" and "request_id"
-// where set.
+// Appends the event as one JSON document (the stored form). contexts gains "trace", tags gain "service" and
+// "request_id" where set.
 void sentry_event_write(const struct sentry_event *event, struct buffer *out);
 // The value of a tag, empty when absent.
 struct slice sentry_event_tag(const struct sentry_event *event, const char *key);

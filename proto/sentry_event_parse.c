@@ -1,0 +1,436 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Members are read one kind after the other out of the parsed document, each in today's form, in the forms old SDKs
+// send (lists without "values", "sentry.interfaces.*" names, pairs for objects) and in the near misses seen in the
+// field. What cannot be used is dropped with a note; notes are added to the event's own "errors".
+#include "proto/sentry_event.h"
+#include "proto/sentry_event_reader.h"
+#include "proto/sentry_event_stack.h"
+
+#define TAGS_MAX            200
+#define TAG_CHARS_MAX       200
+#define FINGERPRINT_MAX     64
+#define MESSAGE_CHARS_MAX   8192
+#define MESSAGE_PARAMS_MAX  128
+#define TRACE_ID_HEX_DIGITS 32
+#define SPAN_ID_HEX_DIGITS  16
+
+// Hex digits, dashes left out, lower-cased into out; false unless there are exactly `digits`.
+static bool read_hex(struct slice text, size_t digits, char *out) {
+  size_t count = 0;
+  for (size_t i = 0; i < text.len; i++) {
+    uint8_t c = text.ptr[i];
+    if (c == '-') continue;
+    if (c >= 'A' && c <= 'F') c = (uint8_t)(c - 'A' + 'a');
+    if (count == digits || !((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
+    out[count++] = (char)c;
+  }
+  return count == digits;
+}
+
+static struct slice read_hex_id(struct sentry_event_reader *reader, struct json_value value, size_t digits) {
+  char hex[TRACE_ID_HEX_DIGITS];
+  ASSERT(digits <= sizeof(hex));
+  if (!read_hex(json_string(value), digits, hex)) return (struct slice){0};
+  for (size_t i = 0; i < digits; i++) {
+    if (hex[i] != '0') return arena_copy(reader->arena, slice_make(hex, digits));
+  }
+  return (struct slice){0}; // all zero means none
+}
+
+static void read_event_id(struct sentry_event_reader *reader, struct json_value value, struct sentry_event *event) {
+  if (!sentry_event_reader_has(value)) return;
+  char hex[32];
+  if (read_hex(slice_trim(json_string(value)), sizeof(hex), hex)) {
+    memcpy(event->event_id, hex, sizeof(hex));
+  } else {
+    sentry_event_reader_note(reader, "event_id", "expected a UUID");
+  }
+}
+
+static void read_level(struct sentry_event_reader *reader, struct json_value value, struct sentry_event *event) {
+  static const struct {
+    const char *word, *level;
+  } levels[] = {
+      {"fatal", "fatal"}, {"critical", "fatal"}, {"error", "error"}, {"warning", "warning"}, {"warn", "warning"},
+      {"info", "info"},   {"log", "info"},       {"debug", "debug"}, {"trace", "debug"},     {"50", "fatal"},
+      {"40", "error"},    {"30", "warning"},     {"20", "info"},     {"10", "debug"},
+  };
+  struct slice word = slice_trim(sentry_event_reader_text(reader, value, "level", 64));
+  if (word.len == 0) return;
+  for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++) {
+    if (!slice_equal_ignore_case(word, slice_from_cstr(levels[i].word))) continue;
+    event->level = slice_from_cstr(levels[i].level);
+    return;
+  }
+  sentry_event_reader_note(reader, "level", "unknown level");
+}
+
+// One line, white space cut at both ends.
+static struct slice first_line(struct slice text) {
+  text = slice_trim(text);
+  return slice_trim(slice_sub(text, 0, slice_find_byte(text, '\n')));
+}
+
+static void read_scalars(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
+  const struct {
+    const char *name;
+    struct slice *text;
+    uint32_t chars_max;
+  } texts[] = {
+      {"platform", &event->platform, 64},
+      {"logger", &event->logger, 64},
+      {"transaction", &event->transaction, 200},
+      {"culprit", &event->culprit, 200},
+      {"server_name", &event->server_name, 256},
+      {"release", &event->release, 250},
+      {"dist", &event->dist, 64},
+      {"environment", &event->environment, 64},
+      {"type", &event->type, 64},
+      {"title", &event->title, 256},
+      {"checksum", &event->checksum, 100},
+  };
+  for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    *texts[i].text =
+        first_line(sentry_event_reader_text(reader, json_get(root, texts[i].name), texts[i].name, texts[i].chars_max));
+  }
+  read_event_id(reader, json_get(root, "event_id"), event);
+  read_level(reader, json_get(root, "level"), event);
+  const char *const time_names[] = {"timestamp", "received"};
+  uint64_t *const times[] = {&event->timestamp_ns, &event->received_ns};
+  for (size_t i = 0; i < 2; i++) {
+    struct json_value time = json_get(root, time_names[i]);
+    if (sentry_event_reader_has(time) && !sentry_event_reader_time(time, times[i])) {
+      sentry_event_reader_note(reader, time_names[i], "expected RFC 3339 or seconds");
+    }
+  }
+}
+
+static void add_tag(struct sentry_event_reader *reader, struct sentry_event *event, struct slice key,
+                    struct json_value value) {
+  struct slice text = sentry_event_reader_text(reader, value, "tags", UINT32_MAX);
+  struct slice line = first_line(text);
+  key = slice_trim(key);
+  if (key.len == 0 || line.len == 0) return;
+  if (event->tag_count >= TAGS_MAX) {
+    sentry_event_reader_note(reader, "tags", "too many tags");
+    return;
+  }
+  if (line.len != slice_trim(text).len) sentry_event_reader_note(reader, "tags", "only the first line is kept");
+  key = sentry_event_reader_cut(reader, arena_copy(reader->arena, key), TAG_CHARS_MAX);
+  for (uint32_t i = 0; i < event->tag_count; i++) {
+    if (slice_equal(event->tags[i].key, key)) return; // the first one wins
+  }
+  sentry_event_add_tag(event, reader->arena, key, sentry_event_reader_cut(reader, line, TAG_CHARS_MAX));
+}
+
+// {"k":"v"}, [["k","v"]] or [{"key":"k","value":"v"}].
+static void read_tags(struct sentry_event_reader *reader, struct json_value tags, struct sentry_event *event) {
+  struct slice key;
+  struct json_value value;
+  enum json_type type = json_type_of(tags);
+  struct json_iter iter = json_iterate(tags);
+  if (type == JSON_OBJECT) {
+    while (json_object_next(&iter, &key, &value)) add_tag(reader, event, key, value);
+  } else if (type == JSON_ARRAY) {
+    while (json_array_next(&iter, &value)) {
+      struct json_value parts[2] = {json_get(value, "key"), json_get(value, "value")};
+      struct json_iter pair = json_iterate(value);
+      if (json_type_of(value) == JSON_ARRAY) {
+        for (int i = 0; i < 2 && json_array_next(&pair, &parts[i]); i++) continue;
+      }
+      add_tag(reader, event, sentry_event_reader_text(reader, parts[0], "tags", UINT32_MAX), parts[1]);
+    }
+  } else if (type != JSON_NULL) {
+    sentry_event_reader_note(reader, "tags", "expected an object or pairs");
+  }
+  if (event->environment.len == 0) event->environment = sentry_event_tag(event, "environment");
+}
+
+static void read_fingerprint(struct sentry_event_reader *reader, struct json_value list, struct sentry_event *event) {
+  if (!sentry_event_reader_has(list)) return;
+  enum json_type type = json_type_of(list);
+  uint64_t total = type == JSON_ARRAY ? json_count(list) : 1;
+  uint32_t room = total > FINGERPRINT_MAX ? FINGERPRINT_MAX : (uint32_t)total;
+  event->fingerprint = arena_alloc_array(reader->arena, room, sizeof(*event->fingerprint));
+  if (event->fingerprint == NULL) return;
+  struct json_iter iter = json_iterate(list);
+  struct json_value item = list;
+  for (uint32_t i = 0; i < room; i++) {
+    if (type == JSON_ARRAY && !json_array_next(&iter, &item)) break;
+    struct slice text = {0};
+    int64_t whole = 0;
+    if (json_type_of(item) == JSON_DOUBLE && sentry_event_reader_i64(item, &whole)) {
+      text = arena_printf(reader->arena, "%lld", (long long)whole); // Relay cuts fractions off
+    } else {
+      text = sentry_event_reader_text(reader, item, "fingerprint", MESSAGE_CHARS_MAX);
+    }
+    bool empty_text = json_type_of(item) == JSON_STRING;
+    if (text.len > 0 || empty_text) event->fingerprint[event->fingerprint_count++] = text;
+  }
+}
+
+struct message_params {
+  struct json_value list, object; // one of them, or none
+};
+
+static struct json_value param_at(const struct message_params *params, uint64_t place) {
+  struct json_iter iter = json_iterate(params->list);
+  struct json_value item = {0};
+  for (uint64_t i = 0; i <= place; i++) {
+    if (i >= MESSAGE_PARAMS_MAX || !json_array_next(&iter, &item)) return (struct json_value){0};
+  }
+  return item;
+}
+
+static bool append_param(struct buffer *out, struct json_value value) {
+  if (!json_is_present(value)) return false;
+  if (json_type_of(value) == JSON_STRING) {
+    buffer_append_slice(out, json_string(value));
+  } else {
+    json_write_value(out, value);
+  }
+  return true;
+}
+
+// One placeholder at the start of text: its length (0: none) and what it names. "%s", "%(name)s", "%5.2f", "{}", "{0}",
+// "{name}"; flags, widths and format specifications are passed over.
+static size_t placeholder(struct slice text, bool printf_style, struct slice *out_name) {
+  *out_name = (struct slice){0};
+  size_t at = 1;
+  if (!printf_style) {
+    size_t end = slice_find_byte(text, '}');
+    if (end == text.len || end > 64) return 0;
+    *out_name = slice_sub(text, 1, end - 1);
+    *out_name = slice_sub(*out_name, 0, slice_find_byte(*out_name, ':'));
+    return end + 1;
+  }
+  if (at < text.len && text.ptr[at] == '(') {
+    size_t end = slice_find_byte(slice_sub(text, 0, 128), ')');
+    if (end >= text.len || text.ptr[end] != ')') return 0;
+    *out_name = slice_sub(text, 2, end - 2);
+    at = end + 1;
+  }
+  while (at < text.len && at < 128 && text.ptr[at] != 0 && strchr("#0-+123456789.*lhLjzt", text.ptr[at]) != NULL) at++;
+  if (at >= text.len || text.ptr[at] == 0 || strchr("diouxXeEfFgGcrsaAvqt@p", text.ptr[at]) == NULL) return 0;
+  return at + 1;
+}
+
+// The template with its parameters put in; a placeholder without a parameter stays as it is.
+static struct slice format_message(struct sentry_event_reader *reader, struct slice template,
+                                   const struct message_params *params) {
+  bool printf_style = slice_find_byte(template, '%') < template.len;
+  uint8_t mark = printf_style ? '%' : '{';
+  struct buffer out;
+  buffer_init(&out, SENTRY_EVENT_READER_JSON_BYTES_MAX);
+  uint64_t next = 0;
+  while (template.len > 0 && out.len < (size_t)MESSAGE_CHARS_MAX * 4) {
+    size_t literal = slice_find_byte(template, mark);
+    buffer_append_slice(&out, slice_sub(template, 0, literal));
+    template = slice_skip(template, literal);
+    if (template.len == 0) break;
+    struct slice name;
+    size_t len = placeholder(template, printf_style, &name);
+    bool doubled = template.len > 1 && template.ptr[1] == mark;
+    uint64_t place = 0;
+    struct json_value value = {0};
+    if (doubled) {
+      buffer_append_byte(&out, mark);
+      len = 2;
+    } else if (len > 0) {
+      if (name.len == 0) {
+        value = param_at(params, next++);
+      } else if (slice_to_u64(name, &place)) {
+        value = param_at(params, place);
+      }
+      if (!json_is_present(value) && name.len > 0) value = json_get_slice(params->object, name);
+    }
+    if (!doubled && !append_param(&out, value)) {
+      len = len > 0 ? len : 1;
+      buffer_append_slice(&out, slice_sub(template, 0, len));
+    }
+    template = slice_skip(template, len);
+  }
+  struct slice text = arena_copy(reader->arena, buffer_slice(&out));
+  buffer_finish(&out);
+  return sentry_event_reader_cut(reader, text, MESSAGE_CHARS_MAX);
+}
+
+// logentry {message, params, formatted}, or its text; the older member "message" in both forms.
+static void read_message(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
+  struct json_value entry = sentry_event_reader_member(root, "logentry", "sentry.interfaces.Message");
+  if (!sentry_event_reader_has(entry)) entry = json_get(root, "message");
+  if (json_type_of(entry) != JSON_OBJECT) {
+    event->message_formatted = sentry_event_reader_text(reader, entry, "message", MESSAGE_CHARS_MAX);
+    return;
+  }
+  event->message = sentry_event_reader_text(reader, json_get(entry, "message"), "logentry.message", MESSAGE_CHARS_MAX);
+  event->message_formatted =
+      sentry_event_reader_text(reader, json_get(entry, "formatted"), "logentry.formatted", MESSAGE_CHARS_MAX);
+  struct json_value params = json_get(entry, "params");
+  enum json_type type = json_type_of(params);
+  if (type == JSON_ARRAY || type == JSON_OBJECT) {
+    event->message_params_json = sentry_event_reader_json(reader, params);
+  } else if (type != JSON_NULL) {
+    sentry_event_reader_note(reader, "logentry.params", "expected a list or an object");
+  }
+  if (event->message_formatted.len == 0 && event->message.len > 0 && event->message_params_json.len > 0) {
+    struct message_params found = {.list = type == JSON_ARRAY ? params : (struct json_value){0},
+                                   .object = type == JSON_OBJECT ? params : (struct json_value){0}};
+    event->message_formatted = format_message(reader, event->message, &found);
+  }
+  if (event->message_formatted.len == 0 || slice_equal(event->message, event->message_formatted)) {
+    if (event->message_formatted.len == 0) event->message_formatted = event->message;
+    event->message = (struct slice){0};
+  }
+}
+
+// A header among {"Name":"value"}, {"Name":["value"]} or [["Name","value"]].
+static struct json_value find_header(struct json_value headers, struct slice wanted) {
+  struct slice key = {0};
+  struct json_value value = {0}, pair;
+  struct json_iter iter = json_iterate(headers);
+  if (json_type_of(headers) == JSON_OBJECT) {
+    while (json_object_next(&iter, &key, &value)) {
+      if (!slice_equal_ignore_case(key, wanted)) continue;
+      struct json_iter list = json_iterate(value);
+      if (json_type_of(value) == JSON_ARRAY) json_array_next(&list, &value);
+      return value;
+    }
+  }
+  while (json_type_of(headers) == JSON_ARRAY && json_array_next(&iter, &pair)) {
+    struct json_iter parts = json_iterate(pair);
+    if (!json_array_next(&parts, &value) || !slice_equal_ignore_case(json_string(value), wanted)) continue;
+    if (json_array_next(&parts, &value)) return value;
+  }
+  return (struct json_value){0};
+}
+
+static void read_request_id(struct sentry_event_reader *reader, struct json_value root, struct json_value request,
+                            struct sentry_event *event) {
+  event->request_id = sentry_event_tag(event, "request_id");
+  const struct json_value places[] = {
+      find_header(json_get(request, "headers"), SLICE_LITERAL("x-request-id")),
+      json_get(json_get(root, "extra"), "request_id"),
+  };
+  for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && event->request_id.len == 0; i++) {
+    if (json_type_of(places[i]) != JSON_STRING && json_type_of(places[i]) != JSON_I64) continue;
+    event->request_id = first_line(sentry_event_reader_text(reader, places[i], "request_id", TAG_CHARS_MAX));
+  }
+}
+
+static void read_contexts(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
+  struct json_value contexts = sentry_event_reader_member(root, "contexts", "sentry.interfaces.Contexts");
+  event->contexts_json = sentry_event_reader_object(reader, contexts, "contexts");
+  struct json_value trace = json_get(contexts, "trace");
+  event->trace_id = read_hex_id(reader, json_get(trace, "trace_id"), TRACE_ID_HEX_DIGITS);
+  event->span_id = read_hex_id(reader, json_get(trace, "span_id"), SPAN_ID_HEX_DIGITS);
+  event->service = sentry_event_tag(event, "service");
+  if (event->service.len == 0) {
+    struct json_value resource = json_get(json_get(contexts, "otel"), "resource");
+    event->service =
+        first_line(sentry_event_reader_text(reader, json_get(resource, "service.name"), "service.name", TAG_CHARS_MAX));
+  }
+}
+
+static void read_user(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
+  static const char *const names[] = {"id", "email", "username", "ip_address"};
+  struct json_value user = sentry_event_reader_member(root, "user", "sentry.interfaces.User");
+  event->user_json = sentry_event_reader_object(reader, user, "user");
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && event->user_id.len == 0; i++) {
+    struct slice text = first_line(sentry_event_reader_text(reader, json_get(user, names[i]), "user", TAG_CHARS_MAX));
+    if (!slice_equal_cstr(text, "{{auto}}")) event->user_id = text;
+  }
+}
+
+static void read_objects(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
+  const struct {
+    const char *name, *legacy_name;
+    struct slice *json;
+  } objects[] = {
+      {"request", "sentry.interfaces.Http", &event->request_json},
+      {"extra", "sentry.interfaces.Extra", &event->extra_json},
+      {"modules", "sentry.interfaces.Modules", &event->modules_json},
+      {"sdk", "sentry.interfaces.Sdk", &event->sdk_json},
+      {"debug_meta", "sentry.interfaces.DebugMeta", &event->debug_meta_json},
+      {"template", "sentry.interfaces.Template", &event->template_json},
+      {"csp", "sentry.interfaces.Csp", &event->csp_json},
+      {"hpkp", "sentry.interfaces.Hpkp", &event->hpkp_json},
+      {"expectct", "sentry.interfaces.ExpectCT", &event->expectct_json},
+      {"expectstaple", "sentry.interfaces.ExpectStaple", &event->expectstaple_json},
+      {"_meta", "_meta", &event->meta_json},
+  };
+  for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+    struct json_value value = sentry_event_reader_member(root, objects[i].name, objects[i].legacy_name);
+    *objects[i].json = sentry_event_reader_object(reader, value, objects[i].name);
+  }
+  struct json_value breadcrumbs = sentry_event_reader_member(root, "breadcrumbs", "sentry.interfaces.Breadcrumbs");
+  if (json_type_of(breadcrumbs) == JSON_ARRAY) { // old form, without {"values":…} around it
+    struct slice list = sentry_event_reader_json(reader, breadcrumbs);
+    event->breadcrumbs_json = arena_printf(reader->arena, "{\"values\":%.*s}", SLICE_PRINTF(list));
+  } else {
+    event->breadcrumbs_json = sentry_event_reader_object(reader, breadcrumbs, "breadcrumbs");
+  }
+  struct json_value sdk = sentry_event_reader_member(root, "sdk", "sentry.interfaces.Sdk");
+  event->sdk_name = sentry_event_reader_text(reader, json_get(sdk, "name"), "sdk.name", 128);
+  event->sdk_version = sentry_event_reader_text(reader, json_get(sdk, "version"), "sdk.version", 128);
+}
+
+// A stack trace beside a single exception that has none is that exception's.
+static void move_stacktrace(struct sentry_event *event) {
+  if (event->exception_count != 1 || event->stacktrace.frame_count == 0) return;
+  if (event->exceptions[0].stacktrace.frame_count == 0) event->exceptions[0].stacktrace = event->stacktrace;
+  event->stacktrace = (struct sentry_stacktrace){0};
+}
+
+static void read_main_exception(struct json_value value, struct sentry_event *event) {
+  int64_t id = 0;
+  if (!sentry_event_reader_i64(value, &id)) return;
+  for (uint32_t i = 0; i < event->exception_count; i++) {
+    if (event->exceptions[i].has_exception_id && event->exceptions[i].exception_id == id) event->main_exception = i + 1;
+  }
+}
+
+// Notes made here behind the errors that came with the event.
+static void read_errors(struct sentry_event_reader *reader, struct json_value errors, struct sentry_event *event) {
+  if (json_type_of(errors) == JSON_ARRAY) {
+    struct json_value item;
+    uint32_t room = SENTRY_EVENT_READER_NOTES_MAX;
+    for (struct json_iter iter = json_iterate(errors); room > 0 && json_array_next(&iter, &item); room--) {
+      json_write_parsed(&reader->notes_writer, item);
+      reader->note_count++;
+    }
+  }
+  json_end_array(&reader->notes_writer);
+  if (reader->note_count > 0) event->errors_json = arena_copy(reader->arena, buffer_slice(&reader->notes));
+}
+
+enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
+                               struct error *error) {
+  if (json_type_of(root) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "event: not a JSON object");
+  struct sentry_event_reader reader;
+  sentry_event_reader_init(&reader, arena);
+  struct sentry_event event = {0};
+  read_scalars(&reader, root, &event);
+  read_tags(&reader, json_get(root, "tags"), &event);
+  read_fingerprint(&reader, json_get(root, "fingerprint"), &event);
+  read_message(&reader, root, &event);
+  read_contexts(&reader, root, &event);
+  read_user(&reader, root, &event);
+  read_objects(&reader, root, &event);
+  read_request_id(&reader, root, sentry_event_reader_member(root, "request", "sentry.interfaces.Http"), &event);
+  sentry_event_stack_read_exceptions(
+      &reader, sentry_event_reader_member(root, "exception", "sentry.interfaces.Exception"), &event);
+  sentry_event_stack_read_threads(&reader, sentry_event_reader_member(root, "threads", "sentry.interfaces.Threads"),
+                                  &event);
+  sentry_event_stack_read_trace(&reader, sentry_event_reader_member(root, "stacktrace", "sentry.interfaces.Stacktrace"),
+                                &event.stacktrace);
+  move_stacktrace(&event);
+  read_main_exception(json_get(root, "main_exception_id"), &event);
+  read_errors(&reader, json_get(root, "errors"), &event);
+  bool full = arena_exhausted(arena) || reader.scratch.failed || reader.notes.failed;
+  sentry_event_reader_finish(&reader);
+  if (full) return error_set(error, STATUS_NO_MEMORY, "event: larger than the memory set aside for it");
+  *out_event = event;
+  return STATUS_OK;
+}

@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Reading follows Relay's normalisation where it affects grouping: empty text is absent, a frame's abs_path and
+// filename fill each other, "Word: rest" without a type is split. A list longer than its limit loses its middle,
+// because both ends of a stack say more than its recursion does.
+#include "proto/sentry_event_stack.h"
+
+#define TYPE_CHARS_MAX   256
+#define VALUE_CHARS_MAX  8192
+#define SYMBOL_CHARS_MAX 512
+#define LINE_CHARS_MAX   512
+#define SHORT_CHARS_MAX  128
+
+struct json_value sentry_event_stack_values(struct json_value value) {
+  if (json_type_of(value) != JSON_OBJECT) return value;
+  struct json_value values = json_get(value, "values");
+  return json_is_present(values) ? values : value;
+}
+
+// file:, http: and the like with a path other than "/": the path; else the whole.
+static struct slice path_of_url(struct slice url) {
+  static const char *const schemes[] = {"file:", "http:", "https:", "applewebdata:"};
+  for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+    struct slice scheme = slice_from_cstr(schemes[i]);
+    if (!slice_starts_with(url, scheme)) continue;
+    struct slice rest = slice_skip(url, scheme.len);
+    if (slice_starts_with(rest, SLICE_LITERAL("//"))) {
+      rest = slice_skip(rest, 2);
+      rest = slice_skip(rest, slice_find_byte(rest, '/'));
+    }
+    size_t end = 0;
+    while (end < rest.len && rest.ptr[end] != '?' && rest.ptr[end] != '#') end++;
+    return end > 1 ? slice_sub(rest, 0, end) : url;
+  }
+  return url;
+}
+
+static void normalise_paths(struct sentry_frame *frame) {
+  if (frame->abs_path.len == 0) {
+    frame->abs_path = frame->filename;
+    frame->filename = (struct slice){0};
+  }
+  if (frame->filename.len == 0) frame->filename = path_of_url(frame->abs_path);
+}
+
+static void read_frame(struct sentry_event_reader *reader, struct json_value value, struct sentry_frame *frame) {
+  const struct {
+    const char *name;
+    struct slice *text;
+    uint32_t chars_max;
+  } texts[] = {
+      {"function", &frame->function, SYMBOL_CHARS_MAX},
+      {"raw_function", &frame->raw_function, SYMBOL_CHARS_MAX},
+      {"symbol", &frame->symbol, SYMBOL_CHARS_MAX},
+      {"module", &frame->module, SYMBOL_CHARS_MAX},
+      {"package", &frame->package, SYMBOL_CHARS_MAX},
+      {"filename", &frame->filename, SYMBOL_CHARS_MAX},
+      {"abs_path", &frame->abs_path, SYMBOL_CHARS_MAX},
+      {"platform", &frame->platform, SHORT_CHARS_MAX},
+      {"context_line", &frame->context_line, LINE_CHARS_MAX},
+      {"instruction_addr", &frame->instruction_addr, SHORT_CHARS_MAX},
+  };
+  for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    *texts[i].text =
+        sentry_event_reader_text(reader, json_get(value, texts[i].name), texts[i].name, texts[i].chars_max);
+  }
+  frame->line = sentry_event_reader_u32(json_get(value, "lineno"));
+  frame->column = sentry_event_reader_u32(json_get(value, "colno"));
+  struct json_value in_app = json_get(value, "in_app");
+  if (json_type_of(in_app) == JSON_BOOL) frame->in_app = json_bool(in_app) ? SENTRY_IN_APP_YES : SENTRY_IN_APP_NO;
+  frame->pre_context_json = sentry_event_reader_json(reader, json_get(value, "pre_context"));
+  frame->post_context_json = sentry_event_reader_json(reader, json_get(value, "post_context"));
+  frame->vars_json = sentry_event_reader_json(reader, json_get(value, "vars"));
+  frame->data_json = sentry_event_reader_json(reader, json_get(value, "data"));
+  normalise_paths(frame);
+}
+
+void sentry_event_stack_read_trace(struct sentry_event_reader *reader, struct json_value value,
+                                   struct sentry_stacktrace *out_trace) {
+  if (!sentry_event_reader_has(value)) return;
+  struct json_value frames = json_type_of(value) == JSON_ARRAY ? value : json_get(value, "frames");
+  struct slice lang = {0};
+  if (json_type_of(value) == JSON_OBJECT) {
+    lang = sentry_event_reader_text(reader, json_get(value, "lang"), "stacktrace.lang", SHORT_CHARS_MAX);
+  }
+  if (json_type_of(frames) != JSON_ARRAY) {
+    if (json_is_present(frames)) sentry_event_reader_note(reader, "stacktrace.frames", "expected an array");
+    return;
+  }
+  uint64_t total = 0;
+  struct json_value frame;
+  for (struct json_iter iter = json_iterate(frames); json_array_next(&iter, &frame);) {
+    if (json_type_of(frame) == JSON_OBJECT) total++;
+  }
+  uint32_t kept = total > SENTRY_EVENT_FRAMES_MAX ? SENTRY_EVENT_FRAMES_MAX : (uint32_t)total;
+  struct sentry_frame *list = arena_alloc_array(reader->arena, kept, sizeof(*list));
+  if (list == NULL) return;
+  uint64_t omitted = total - kept, seen = 0;
+  uint32_t count = 0;
+  for (struct json_iter iter = json_iterate(frames); json_array_next(&iter, &frame);) {
+    if (json_type_of(frame) != JSON_OBJECT) continue;
+    uint64_t place = seen++;
+    if (place >= SENTRY_EVENT_FRAMES_MAX / 2 && place < SENTRY_EVENT_FRAMES_MAX / 2 + omitted) continue;
+    read_frame(reader, frame, &list[count]);
+    list[count++].lang = lang;
+  }
+  int64_t omitted_before = 0; // of a document that was cut already
+  sentry_event_reader_i64(json_get(value, "frames_omitted_count"), &omitted_before);
+  if (omitted_before > 0 && omitted_before < UINT32_MAX) omitted += (uint64_t)omitted_before;
+  out_trace->frames = list;
+  out_trace->frame_count = count;
+  out_trace->frames_omitted = omitted > UINT32_MAX ? UINT32_MAX : (uint32_t)omitted;
+}
+
+static bool read_bool(struct json_value object, const char *name) {
+  return json_bool(json_get(object, name));
+}
+
+static void read_mechanism(struct sentry_event_reader *reader, struct json_value value,
+                           struct sentry_exception *exception) {
+  if (!sentry_event_reader_has(value)) return;
+  if (json_type_of(value) == JSON_STRING) { // old SDKs: only the type
+    exception->mechanism_type = sentry_event_reader_text(reader, value, "mechanism", SHORT_CHARS_MAX);
+    exception->has_mechanism = true;
+    return;
+  }
+  exception->mechanism_json = sentry_event_reader_object(reader, value, "mechanism");
+  if (exception->mechanism_json.len == 0) return;
+  exception->has_mechanism = true;
+  exception->mechanism_type =
+      sentry_event_reader_text(reader, json_get(value, "type"), "mechanism.type", SHORT_CHARS_MAX);
+  exception->synthetic = read_bool(value, "synthetic");
+  exception->is_exception_group = read_bool(value, "is_exception_group");
+  struct json_value handled = json_get(value, "handled");
+  exception->has_handled = json_type_of(handled) == JSON_BOOL;
+  exception->handled = json_bool(handled);
+  exception->has_exception_id = sentry_event_reader_i64(json_get(value, "exception_id"), &exception->exception_id);
+  exception->has_parent_id = sentry_event_reader_i64(json_get(value, "parent_id"), &exception->parent_id);
+  struct json_value ns_error = json_get(json_get(value, "meta"), "ns_error");
+  if (json_type_of(ns_error) == JSON_OBJECT) {
+    exception->has_ns_error = true;
+    exception->ns_error_domain =
+        sentry_event_reader_text(reader, json_get(ns_error, "domain"), "ns_error.domain", TYPE_CHARS_MAX);
+    exception->ns_error_code =
+        sentry_event_reader_text(reader, json_get(ns_error, "code"), "ns_error.code", SHORT_CHARS_MAX);
+  }
+}
+
+// "TypeError: x is null" without a type: a word, a colon, one line.
+static void split_type(struct sentry_exception *exception) {
+  struct slice value = exception->value;
+  size_t word = 0;
+  while (word < value.len) {
+    uint8_t c = value.ptr[word];
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c >= 0x80;
+    if (!letter) break;
+    word++;
+  }
+  if (word == 0 || word == value.len || value.ptr[word] != ':' || slice_find_byte(value, '\n') < value.len) return;
+  exception->type = slice_sub(value, 0, word);
+  exception->value = slice_trim(slice_skip(value, word + 1));
+}
+
+static void read_exception(struct sentry_event_reader *reader, struct json_value value,
+                           struct sentry_exception *exception) {
+  exception->type = sentry_event_reader_text(reader, json_get(value, "type"), "exception.type", TYPE_CHARS_MAX);
+  exception->value =
+      sentry_event_reader_text_or_json(reader, json_get(value, "value"), "exception.value", VALUE_CHARS_MAX);
+  exception->module = sentry_event_reader_text(reader, json_get(value, "module"), "exception.module", SYMBOL_CHARS_MAX);
+  exception->thread_id =
+      sentry_event_reader_text(reader, json_get(value, "thread_id"), "exception.thread_id", SHORT_CHARS_MAX);
+  exception->stacktrace_text =
+      sentry_event_reader_text(reader, json_get(value, "stacktrace_text"), "exception.stacktrace_text", UINT32_MAX);
+  if (exception->type.len == 0) split_type(exception);
+  read_mechanism(reader, json_get(value, "mechanism"), exception);
+  sentry_event_stack_read_trace(reader, json_get(value, "stacktrace"), &exception->stacktrace);
+}
+
+void sentry_event_stack_read_exceptions(struct sentry_event_reader *reader, struct json_value value,
+                                        struct sentry_event *event) {
+  if (!sentry_event_reader_has(value)) return;
+  struct json_value values = sentry_event_stack_values(value);
+  enum json_type type = json_type_of(values);
+  if (type == JSON_NULL) return;
+  if (type != JSON_ARRAY && type != JSON_OBJECT) {
+    sentry_event_reader_note(reader, "exception", "expected a list or an object");
+    return;
+  }
+  uint64_t total = type == JSON_OBJECT ? 1 : json_count(values);
+  uint32_t room = total > SENTRY_EVENT_EXCEPTIONS_MAX ? SENTRY_EVENT_EXCEPTIONS_MAX : (uint32_t)total;
+  event->exceptions = arena_alloc_array(reader->arena, room, sizeof(*event->exceptions));
+  if (event->exceptions == NULL) return;
+  if (type == JSON_OBJECT) {
+    read_exception(reader, values, &event->exceptions[event->exception_count++]);
+    return;
+  }
+  struct json_value item;
+  uint64_t place = 0, omitted = total - room;
+  if (omitted > 0) sentry_event_reader_note(reader, "exception.values", "too many exceptions, cut in the middle");
+  for (struct json_iter iter = json_iterate(values); json_array_next(&iter, &item); place++) {
+    if (place >= SENTRY_EVENT_EXCEPTIONS_MAX / 2 && place < SENTRY_EVENT_EXCEPTIONS_MAX / 2 + omitted) continue;
+    if (json_type_of(item) == JSON_NULL) continue;
+    if (json_type_of(item) != JSON_OBJECT) {
+      sentry_event_reader_note(reader, "exception.values", "expected an object");
+      continue;
+    }
+    read_exception(reader, item, &event->exceptions[event->exception_count++]);
+  }
+}
+
+void sentry_event_stack_read_threads(struct sentry_event_reader *reader, struct json_value value,
+                                     struct sentry_event *event) {
+  if (!sentry_event_reader_has(value)) return;
+  struct json_value values = sentry_event_stack_values(value);
+  if (json_type_of(values) != JSON_ARRAY) {
+    if (sentry_event_reader_has(values)) sentry_event_reader_note(reader, "threads", "expected a list");
+    return;
+  }
+  uint64_t total = json_count(values);
+  if (total > SENTRY_EVENT_STACK_THREADS_MAX) {
+    sentry_event_reader_note(reader, "threads", "too many threads, the rest is dropped");
+    total = SENTRY_EVENT_STACK_THREADS_MAX;
+  }
+  event->threads = arena_alloc_array(reader->arena, (size_t)total, sizeof(*event->threads));
+  if (event->threads == NULL) return;
+  struct json_value item;
+  for (struct json_iter iter = json_iterate(values); event->thread_count < total && json_array_next(&iter, &item);) {
+    if (json_type_of(item) != JSON_OBJECT) continue;
+    struct sentry_thread *thread = &event->threads[event->thread_count++];
+    thread->id = sentry_event_reader_text(reader, json_get(item, "id"), "thread.id", SHORT_CHARS_MAX);
+    thread->name = sentry_event_reader_text(reader, json_get(item, "name"), "thread.name", TYPE_CHARS_MAX);
+    thread->crashed = read_bool(item, "crashed");
+    thread->current = read_bool(item, "current");
+    thread->main = read_bool(item, "main");
+    sentry_event_stack_read_trace(reader, json_get(item, "stacktrace"), &thread->stacktrace);
+  }
+}
+
+static void write_text(struct json_writer *writer, const char *name, struct slice text) {
+  if (text.len == 0) return;
+  json_key(writer, name);
+  json_write_string(writer, text);
+}
+
+static void write_raw(struct json_writer *writer, const char *name, struct slice json) {
+  if (json.len == 0) return;
+  json_key(writer, name);
+  json_write_raw(writer, json);
+}
+
+static void write_frame(struct json_writer *writer, const struct sentry_frame *frame) {
+  json_begin_object(writer);
+  write_text(writer, "function", frame->function);
+  write_text(writer, "raw_function", frame->raw_function);
+  write_text(writer, "symbol", frame->symbol);
+  write_text(writer, "module", frame->module);
+  write_text(writer, "package", frame->package);
+  write_text(writer, "filename", frame->filename);
+  write_text(writer, "abs_path", frame->abs_path);
+  write_text(writer, "platform", frame->platform);
+  if (frame->line != 0) {
+    json_key(writer, "lineno");
+    json_write_u64(writer, frame->line);
+  }
+  if (frame->column != 0) {
+    json_key(writer, "colno");
+    json_write_u64(writer, frame->column);
+  }
+  write_raw(writer, "pre_context", frame->pre_context_json);
+  write_text(writer, "context_line", frame->context_line);
+  write_raw(writer, "post_context", frame->post_context_json);
+  if (frame->in_app != SENTRY_IN_APP_UNSET) {
+    json_key(writer, "in_app");
+    json_write_bool(writer, frame->in_app == SENTRY_IN_APP_YES);
+  }
+  write_raw(writer, "vars", frame->vars_json);
+  write_raw(writer, "data", frame->data_json);
+  write_text(writer, "instruction_addr", frame->instruction_addr);
+  json_end_object(writer);
+}
+
+void sentry_event_stack_write_trace(struct json_writer *writer, const struct sentry_stacktrace *trace) {
+  json_begin_object(writer);
+  json_key(writer, "frames");
+  json_begin_array(writer);
+  for (uint32_t i = 0; i < trace->frame_count; i++) write_frame(writer, &trace->frames[i]);
+  json_end_array(writer);
+  if (trace->frame_count > 0) write_text(writer, "lang", trace->frames[0].lang);
+  if (trace->frames_omitted > 0) {
+    json_key(writer, "frames_omitted_count");
+    json_write_u64(writer, trace->frames_omitted);
+  }
+  json_end_object(writer);
+}
+
+static void write_flag(struct json_writer *writer, const char *name, bool value) {
+  if (!value) return;
+  json_key(writer, name);
+  json_write_bool(writer, true);
+}
+
+// The object as it came, or one made of the fields.
+static void write_mechanism(struct json_writer *writer, const struct sentry_exception *exception) {
+  json_key(writer, "mechanism");
+  if (exception->mechanism_json.len > 0) {
+    json_write_raw(writer, exception->mechanism_json);
+    return;
+  }
+  json_begin_object(writer);
+  json_key(writer, "type");
+  json_write_string(writer, exception->mechanism_type.len > 0 ? exception->mechanism_type : SLICE_LITERAL("generic"));
+  if (exception->has_handled) {
+    json_key(writer, "handled");
+    json_write_bool(writer, exception->handled);
+  }
+  write_flag(writer, "synthetic", exception->synthetic);
+  write_flag(writer, "is_exception_group", exception->is_exception_group);
+  if (exception->has_exception_id) {
+    json_key(writer, "exception_id");
+    json_write_i64(writer, exception->exception_id);
+  }
+  if (exception->has_parent_id) {
+    json_key(writer, "parent_id");
+    json_write_i64(writer, exception->parent_id);
+  }
+  if (exception->has_ns_error) {
+    json_key(writer, "meta");
+    json_begin_object(writer);
+    json_key(writer, "ns_error");
+    json_begin_object(writer);
+    write_text(writer, "domain", exception->ns_error_domain);
+    write_text(writer, "code", exception->ns_error_code);
+    json_end_object(writer);
+    json_end_object(writer);
+  }
+  json_end_object(writer);
+}
+
+void sentry_event_stack_write_exceptions(struct json_writer *writer, const struct sentry_event *event) {
+  if (event->exception_count == 0) return;
+  json_key(writer, "exception");
+  json_begin_object(writer);
+  json_key(writer, "values");
+  json_begin_array(writer);
+  for (uint32_t i = 0; i < event->exception_count; i++) {
+    const struct sentry_exception *exception = &event->exceptions[i];
+    json_begin_object(writer);
+    write_text(writer, "type", exception->type);
+    write_text(writer, "value", exception->value);
+    write_text(writer, "module", exception->module);
+    write_text(writer, "thread_id", exception->thread_id);
+    if (exception->has_mechanism) write_mechanism(writer, exception);
+    if (exception->stacktrace.frame_count > 0) {
+      json_key(writer, "stacktrace");
+      sentry_event_stack_write_trace(writer, &exception->stacktrace);
+    }
+    write_text(writer, "stacktrace_text", exception->stacktrace_text);
+    json_end_object(writer);
+  }
+  json_end_array(writer);
+  json_end_object(writer);
+}
+
+void sentry_event_stack_write_threads(struct json_writer *writer, const struct sentry_event *event) {
+  if (event->thread_count == 0) return;
+  json_key(writer, "threads");
+  json_begin_object(writer);
+  json_key(writer, "values");
+  json_begin_array(writer);
+  for (uint32_t i = 0; i < event->thread_count; i++) {
+    const struct sentry_thread *thread = &event->threads[i];
+    json_begin_object(writer);
+    write_text(writer, "id", thread->id);
+    write_text(writer, "name", thread->name);
+    write_flag(writer, "crashed", thread->crashed);
+    write_flag(writer, "current", thread->current);
+    write_flag(writer, "main", thread->main);
+    if (thread->stacktrace.frame_count > 0) {
+      json_key(writer, "stacktrace");
+      sentry_event_stack_write_trace(writer, &thread->stacktrace);
+    }
+    json_end_object(writer);
+  }
+  json_end_array(writer);
+  json_end_object(writer);
+}
