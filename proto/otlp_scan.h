@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The single-pass wire scan of an ExportTraceServiceRequest or ExportLogsServiceRequest (OTLP proto 1.11.0): it validates
-// and yields views, copies nothing and builds no tree.
+// The single-pass wire scan of an ExportTraceServiceRequest or ExportLogsServiceRequest (OTLP proto 1.11.0): it
+// validates and yields views, copies nothing and builds no tree.
 //
 // otlp_scan_next validates the whole item it yields, attributes included: wire types of known fields, length bounds,
 // nesting of AnyValue (limit depth_max), valid UTF-8 in every string field and nothing left over. Unknown fields are
 // skipped by wire type (groups, wire types 3 and 4, are invalid). Field 1000 (pre-1.0 instrumentation library lists) is
-// an unknown field: carried along, not read. Where a singular field appears twice the last one wins. A resource or scope
-// written after its children is found all the same.
+// an unknown field: carried along, not read. Where a singular field appears twice the last one wins. A resource or
+// scope written after its children is found all the same.
 //
 // Views point into the payload and live as long as it does. Pure functions without state beyond the struct; any thread.
 #ifndef PROTO_OTLP_SCAN_H
@@ -23,16 +23,17 @@ enum otlp_signal { OTLP_TRACES, OTLP_LOGS, OTLP_METRICS };
 const char *otlp_signal_name(enum otlp_signal signal); // "traces", "logs", "metrics"
 
 #define OTLP_TRACE_ID_BYTES 16
-#define OTLP_SPAN_ID_BYTES 8
-#define OTLP_SEVERITY_WARN 13
+#define OTLP_SPAN_ID_BYTES  8
+#define OTLP_SEVERITY_WARN  13
 #define OTLP_SEVERITY_ERROR 17
 #define OTLP_SEVERITY_FATAL 21
-#define OTLP_STATUS_ERROR 2
+#define OTLP_STATUS_ERROR   2
 
+#define OTLP_DEPTH_CEILING 64
 struct otlp_limits {
-  uint32_t depth_max;      // AnyValue nesting, default 30
+  uint32_t depth_max;      // AnyValue nesting, default 30, at most OTLP_DEPTH_CEILING
   uint32_t items_max;      // spans or log records in a request, default 100 000
-  uint32_t attributes_max; // of everything in a request, default 1 000 000
+  uint32_t attributes_max; // of everything in a request, array elements and nested members included, default 1 000 000
 };
 extern const struct otlp_limits otlp_limits_default;
 
@@ -127,8 +128,8 @@ struct otlp_log {
 };
 
 struct otlp_item {
-  struct slice resource; // Resource message bytes, empty when absent
-  struct slice scope;    // InstrumentationScope message bytes, empty when absent
+  struct slice resource;                // Resource message bytes, empty when absent
+  struct slice scope;                   // InstrumentationScope message bytes, empty when absent
   uint32_t resource_index, scope_index; // counted over the request from 0; scope_index does not restart per resource
   uint32_t index;                       // of the item over the whole request, from 0
   bool ids_valid; // traces: trace id 16 bytes and span id 8 bytes, neither all zero; logs: always true
@@ -140,13 +141,22 @@ struct otlp_item {
 
 // What a scan may be asked to report while it walks attributes anyway, so that nothing needs a second pass. For each
 // attribute whose key could be wanted (otlp_key_filter) the function is called, for resource attributes once per
-// resource, before the items of that resource.
+// resource, before the items of that resource. An item that turns out invalid may have reported attributes already.
 enum otlp_owner { OTLP_OWNER_RESOURCE, OTLP_OWNER_SCOPE, OTLP_OWNER_SPAN, OTLP_OWNER_SPAN_EVENT, OTLP_OWNER_LOG };
 struct otlp_key_filter {
   uint64_t bits[16]; // a Bloom filter over (length, first and last byte); false positives happen
 };
 void otlp_key_filter_add(struct otlp_key_filter *filter, struct slice key);
 typedef void (*otlp_attribute_fn)(void *context, enum otlp_owner owner, const struct otlp_attribute *attribute);
+
+// Where and why a scan stopped.
+struct otlp_fault {
+  enum status status; // STATUS_OK: none; STATUS_END: behind the last item
+  const char *reason;
+  const char *path[8]; // field names, innermost first
+  uint32_t path_count;
+  uint64_t offset; // into the payload
+};
 
 struct otlp_scan {
   enum otlp_signal signal;
@@ -156,15 +166,17 @@ struct otlp_scan {
   void *context;
   // The rest is the scan's own.
   struct slice payload, request_rest, resource_rest, scope_rest, resource, scope;
-  uint32_t resource_index, scope_index, item_index, attribute_count;
+  uint32_t resource_count, scope_count, item_count, attribute_count; // met so far
+  struct otlp_fault fault;
 };
 
-// signal is OTLP_TRACES or OTLP_LOGS. limits NULL takes the defaults.
+// signal is OTLP_TRACES or OTLP_LOGS. limits NULL takes the defaults; they and the payload must outlive the scan. Set
+// filter, on_attribute and context afterwards where they are wanted.
 void otlp_scan_init(struct otlp_scan *scan, enum otlp_signal signal, struct slice payload,
                     const struct otlp_limits *limits);
 // STATUS_OK and an item; STATUS_END behind the last one (everything, empty resources too, has then been validated);
-// STATUS_INVALID with the field and the byte offset in `error` ("resource_spans.scope_spans.spans.name: invalid UTF-8 at
-// byte 812"); STATUS_TOO_LARGE over items_max or attributes_max. Stays at END or the failure.
+// STATUS_INVALID with the field and the byte offset in `error` ("resource_spans.scope_spans.spans.name: invalid UTF-8
+// at byte 812"); STATUS_TOO_LARGE over items_max or attributes_max. Stays at END or the failure.
 enum status otlp_scan_next(struct otlp_scan *scan, struct otlp_item *out_item, struct error *error);
 
 // Validates bytes as ExportMetricsServiceRequest only as far as message framing and counting data points go: for the

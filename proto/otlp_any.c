@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Nearly every value is a scalar, so otlp_any_check reads those in one flat loop. Arrays and key-value lists go to
+// check_nested, which walks any depth with a stack of message ends instead of recursion:
+//
+//   AnyValue ── array_value ──> ArrayValue ── values ──> AnyValue …
+//           └── kvlist_value ─> KeyValueList ── values ─> KeyValue ── value ──> AnyValue …
+//
+// At most three messages are open per nesting level, and levels are limited, so the stack has a fixed size.
+#include "proto/otlp_any.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const char *const any_fields[] = {
+    [1] = "string_value", [2] = "bool_value",   [3] = "int_value",   [4] = "double_value",
+    [5] = "array_value",  [6] = "kvlist_value", [7] = "bytes_value", [8] = "string_value_strindex"};
+static const char *const list_fields[] = {[1] = "values"};
+static const char *const key_value_fields[] = {[1] = "key", [2] = "value", [3] = "key_strindex"};
+static const struct otlp_message any_message = {any_fields, COUNT(any_fields)};
+static const struct otlp_message list_message = {list_fields, COUNT(list_fields)};
+static const struct otlp_message key_value_message = {key_value_fields, COUNT(key_value_fields)};
+
+void otlp_any_fault(struct otlp_scan *scan, enum status status, const char *reason, const uint8_t *at) {
+  if (scan->fault.status != STATUS_OK) return;
+  scan->fault = (struct otlp_fault){
+      .status = status, .reason = reason, .offset = scan->payload.ptr ? (uint64_t)(at - scan->payload.ptr) : 0};
+}
+
+bool otlp_any_within(struct otlp_scan *scan, const char *field) {
+  if (scan->fault.path_count < COUNT(scan->fault.path)) scan->fault.path[scan->fault.path_count++] = field;
+  return false;
+}
+
+static const char *field_name(const struct otlp_message *message, uint32_t tag) {
+  return tag >> 3 < message->count ? message->fields[tag >> 3] : NULL;
+}
+
+bool otlp_any_fail(struct otlp_scan *scan, const struct otlp_message *message, uint32_t tag, const uint8_t *at) {
+  const char *name = field_name(message, tag);
+  const char *reason = "a field that is cut short or malformed";
+  if (tag == 0) reason = "a malformed tag";
+  if ((tag & 7) == 3 || (tag & 7) == 4) reason = "a group, which OTLP does not have";
+  otlp_any_fault(scan, STATUS_INVALID, reason, at);
+  if (name) otlp_any_within(scan, name);
+  return false;
+}
+
+const uint8_t *otlp_any_unknown(struct otlp_scan *scan, const struct otlp_message *message, uint32_t tag,
+                                const uint8_t *at, const uint8_t *end) {
+  if (!field_name(message, tag)) return wire_skip(at, end, tag);
+  otlp_any_fault(scan, STATUS_INVALID, "wrong wire type", at);
+  return NULL;
+}
+
+enum status otlp_any_report(const struct otlp_fault *fault, struct error *error) {
+  if (fault->status == STATUS_END) return STATUS_END;
+  char path[160];
+  size_t len = 0;
+  for (uint32_t i = fault->path_count; i > 0; i--) {
+    size_t name_len = strlen(fault->path[i - 1]);
+    if (len + name_len + 2 > sizeof path) break;
+    if (len > 0) path[len++] = '.';
+    memcpy(path + len, fault->path[i - 1], name_len);
+    len += name_len;
+  }
+  return error_set(error, fault->status, "%.*s%s%s at byte %llu", (int)len, path, len ? ": " : "", fault->reason,
+                   (unsigned long long)fault->offset);
+}
+
+// Arrays and key-value lists can be wide without a limit on attributes being met, so their members count as attributes.
+static bool count_attribute(struct otlp_scan *scan, const uint8_t *at) {
+  if (scan->attribute_count < scan->limits->attributes_max) {
+    scan->attribute_count++;
+    return true;
+  }
+  otlp_any_fault(scan, STATUS_TOO_LARGE, "more attributes than the limit", at);
+  return false;
+}
+
+// An AnyValue member that is not a container.
+static inline const uint8_t *check_scalar(struct otlp_scan *scan, uint32_t tag, const uint8_t *at, const uint8_t *end) {
+  struct slice content;
+  uint64_t number;
+  switch (tag) {
+  case WIRE_TAG(1, WIRE_BYTES): return otlp_any_string(scan, at, end, &content);
+  case WIRE_TAG(2, WIRE_VARINT):
+  case WIRE_TAG(3, WIRE_VARINT):
+  case WIRE_TAG(8, WIRE_VARINT): return wire_varint(at, end, &number);
+  case WIRE_TAG(4, WIRE_FIXED64): return wire_fixed64(at, end, &number);
+  case WIRE_TAG(7, WIRE_BYTES): return wire_bytes(at, end, &content);
+  default: return otlp_any_unknown(scan, &any_message, tag, at, end);
+  }
+}
+
+enum open_kind { OPEN_ANY, OPEN_ARRAY, OPEN_KVLIST, OPEN_KEY_VALUE };
+
+struct open_message {
+  const uint8_t *end;
+  enum open_kind kind;
+};
+
+struct nesting {
+  struct open_message open[3 * OTLP_DEPTH_CEILING + 1];
+  uint32_t count;
+  uint32_t depth; // AnyValue messages open, the outermost one included
+};
+
+static const struct otlp_message *const open_messages[] = {
+    [OPEN_ANY] = &any_message,
+    [OPEN_ARRAY] = &list_message,
+    [OPEN_KVLIST] = &list_message,
+    [OPEN_KEY_VALUE] = &key_value_message,
+};
+
+// Reads the payload of one field of the innermost open message: a member message is opened (the position is then its
+// first byte), anything else is stepped over. NULL when it is malformed.
+static const uint8_t *nested_field(struct otlp_scan *scan, struct nesting *nesting, uint32_t tag, const uint8_t *at) {
+  const struct open_message *top = &nesting->open[nesting->count - 1];
+  struct slice content;
+  uint64_t number;
+  enum open_kind kind;
+  if (top->kind == OPEN_ANY) {
+    if (tag != WIRE_TAG(5, WIRE_BYTES) && tag != WIRE_TAG(6, WIRE_BYTES)) return check_scalar(scan, tag, at, top->end);
+    kind = tag == WIRE_TAG(5, WIRE_BYTES) ? OPEN_ARRAY : OPEN_KVLIST;
+  } else if (top->kind == OPEN_KEY_VALUE && tag == WIRE_TAG(1, WIRE_BYTES)) {
+    return otlp_any_string(scan, at, top->end, &content);
+  } else if (top->kind == OPEN_KEY_VALUE && tag == WIRE_TAG(3, WIRE_VARINT)) {
+    return wire_varint(at, top->end, &number);
+  } else if (tag == (top->kind == OPEN_KEY_VALUE ? WIRE_TAG(2, WIRE_BYTES) : WIRE_TAG(1, WIRE_BYTES))) {
+    kind = top->kind == OPEN_KVLIST ? OPEN_KEY_VALUE : OPEN_ANY;
+    if (top->kind != OPEN_KEY_VALUE && !count_attribute(scan, at)) return NULL;
+  } else {
+    return otlp_any_unknown(scan, open_messages[top->kind], tag, at, top->end);
+  }
+  if (!wire_bytes(at, top->end, &content)) return NULL;
+  if (kind == OPEN_ANY && nesting->depth++ >= scan->limits->depth_max) {
+    otlp_any_fault(scan, STATUS_INVALID, "values nested deeper than the limit", at);
+    return NULL;
+  }
+  nesting->open[nesting->count++] = (struct open_message){wire_end(content), kind};
+  return content.ptr;
+}
+
+// Validates the content of an array_value (or a kvlist_value) and everything in it.
+__attribute__((noinline)) static bool check_nested(struct otlp_scan *scan, struct slice content, enum open_kind kind) {
+  struct nesting nesting;
+  nesting.open[0] = (struct open_message){wire_end(content), kind};
+  nesting.count = 1;
+  nesting.depth = 1;
+  const uint8_t *at = content.ptr;
+  while (nesting.count > 0) {
+    const struct open_message *top = &nesting.open[nesting.count - 1];
+    if (at == top->end) {
+      if (top->kind == OPEN_ANY) nesting.depth--;
+      nesting.count--;
+      continue;
+    }
+    const struct otlp_message *message = open_messages[top->kind];
+    const uint8_t *field = at;
+    uint32_t tag = 0;
+    at = wire_tag(at, top->end, &tag);
+    if (at) at = nested_field(scan, &nesting, tag, at);
+    if (!at) return otlp_any_fail(scan, message, tag, field);
+  }
+  return true;
+}
+
+bool otlp_any_check(struct otlp_scan *scan, struct slice message) {
+  const uint8_t *at = message.ptr, *end = wire_end(message);
+  while (at != end) {
+    const uint8_t *field = at;
+    uint32_t tag = 0;
+    at = wire_tag(at, end, &tag);
+    if (at && (tag == WIRE_TAG(5, WIRE_BYTES) || tag == WIRE_TAG(6, WIRE_BYTES))) {
+      struct slice content;
+      at = wire_bytes(at, end, &content);
+      if (at && !check_nested(scan, content, tag == WIRE_TAG(5, WIRE_BYTES) ? OPEN_ARRAY : OPEN_KVLIST)) at = NULL;
+    } else if (at) {
+      at = check_scalar(scan, tag, at, end);
+    }
+    if (!at) return otlp_any_fail(scan, &any_message, tag, field);
+  }
+  return true;
+}
+
+bool otlp_any_check_key_value(struct otlp_scan *scan, struct slice message, struct slice *out_key) {
+  if (!count_attribute(scan, message.ptr)) return false;
+  const uint8_t *at = message.ptr, *end = wire_end(message);
+  struct slice key = {NULL, 0}, value;
+  uint64_t number;
+  while (at != end) {
+    const uint8_t *field = at;
+    uint32_t tag = 0;
+    at = wire_tag(at, end, &tag);
+    if (!at) return otlp_any_fail(scan, &key_value_message, tag, field);
+    switch (tag) {
+    case WIRE_TAG(1, WIRE_BYTES): at = otlp_any_string(scan, at, end, &key); break;
+    case WIRE_TAG(2, WIRE_BYTES):
+      at = wire_bytes(at, end, &value);
+      if (at && !otlp_any_check(scan, value)) at = NULL;
+      break;
+    case WIRE_TAG(3, WIRE_VARINT): at = wire_varint(at, end, &number); break;
+    default: at = otlp_any_unknown(scan, &key_value_message, tag, at, end);
+    }
+    if (!at) return otlp_any_fail(scan, &key_value_message, tag, field);
+  }
+  *out_key = key;
+  return true;
+}
+
+static void set_any(struct otlp_any *any, enum otlp_any_kind kind) {
+  *any = (struct otlp_any){.kind = kind};
+}
+
+// Reads on into *any, so that a value in several pieces is merged.
+static void merge_any(struct slice message, struct otlp_any *any) {
+  static const enum otlp_any_kind kinds[] = {
+      [1] = OTLP_ANY_STRING, [5] = OTLP_ANY_ARRAY, [6] = OTLP_ANY_KVLIST, [7] = OTLP_ANY_BYTES};
+  const uint8_t *at = message.ptr, *end = wire_end(message);
+  while (at != end) {
+    uint32_t tag;
+    uint64_t number;
+    struct slice content;
+    const uint8_t *payload = wire_tag(at, end, &tag);
+    at = payload ? wire_skip(payload, end, tag) : NULL;
+    if (!at) return;
+    switch (tag) {
+    case WIRE_TAG(1, WIRE_BYTES):
+    case WIRE_TAG(5, WIRE_BYTES):
+    case WIRE_TAG(6, WIRE_BYTES):
+    case WIRE_TAG(7, WIRE_BYTES):
+      wire_bytes(payload, end, &content);
+      set_any(any, kinds[tag >> 3]);
+      any->bytes = content;
+      break;
+    case WIRE_TAG(2, WIRE_VARINT):
+      wire_varint(payload, end, &number);
+      set_any(any, OTLP_ANY_BOOL);
+      any->boolean = number != 0;
+      break;
+    case WIRE_TAG(3, WIRE_VARINT):
+      wire_varint(payload, end, &number);
+      set_any(any, OTLP_ANY_I64);
+      any->i64 = (int64_t)number;
+      break;
+    case WIRE_TAG(4, WIRE_FIXED64):
+      wire_fixed64(payload, end, &number);
+      set_any(any, OTLP_ANY_DOUBLE);
+      memcpy(&any->f64, &number, sizeof number);
+      break;
+    case WIRE_TAG(8, WIRE_VARINT): set_any(any, OTLP_ANY_EMPTY); break;
+    default: break;
+    }
+  }
+}
+
+struct otlp_any otlp_any_decode(struct slice message) {
+  struct otlp_any any = {.kind = OTLP_ANY_EMPTY};
+  merge_any(message, &any);
+  return any;
+}
+
+struct otlp_attribute otlp_any_decode_key_value(struct slice message) {
+  struct otlp_attribute attribute = {.value = {.kind = OTLP_ANY_EMPTY}};
+  const uint8_t *at = message.ptr, *end = wire_end(message);
+  while (at != end) {
+    uint32_t tag;
+    struct slice value;
+    const uint8_t *payload = wire_tag(at, end, &tag);
+    at = payload ? wire_skip(payload, end, tag) : NULL;
+    if (!at) break;
+    if (tag == WIRE_TAG(1, WIRE_BYTES)) {
+      wire_bytes(payload, end, &attribute.key);
+    } else if (tag == WIRE_TAG(2, WIRE_BYTES)) {
+      wire_bytes(payload, end, &value);
+      merge_any(value, &attribute.value);
+    }
+  }
+  return attribute;
+}
