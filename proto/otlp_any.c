@@ -35,11 +35,15 @@ static const char *field_name(const struct otlp_message *message, uint32_t tag) 
   return tag >> 3 < message->count ? message->fields[tag >> 3] : NULL;
 }
 
+static bool is_group(uint32_t tag) {
+  return (tag & 7) == 3 || (tag & 7) == 4;
+}
+
 bool otlp_any_fail(struct otlp_scan *scan, const struct otlp_message *message, uint32_t tag, const uint8_t *at) {
   const char *name = field_name(message, tag);
   const char *reason = "a field that is cut short or malformed";
   if (tag == 0) reason = "a malformed tag";
-  if ((tag & 7) == 3 || (tag & 7) == 4) reason = "a group, which OTLP does not have";
+  if (is_group(tag)) reason = "a group, which OTLP does not have";
   otlp_any_fault(scan, STATUS_INVALID, reason, at);
   if (name) otlp_any_within(scan, name);
   return false;
@@ -47,7 +51,7 @@ bool otlp_any_fail(struct otlp_scan *scan, const struct otlp_message *message, u
 
 const uint8_t *otlp_any_unknown(struct otlp_scan *scan, const struct otlp_message *message, uint32_t tag,
                                 const uint8_t *at, const uint8_t *end) {
-  if (!field_name(message, tag)) return wire_skip(at, end, tag);
+  if (!field_name(message, tag) || is_group(tag)) return wire_skip(at, end, tag);
   otlp_any_fault(scan, STATUS_INVALID, "wrong wire type", at);
   return NULL;
 }
