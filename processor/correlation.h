@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which attributes carry a request id, and finding it in spans, logs, span events, resources and structured log bodies
-// (strings, and arrays whose first string counts; OTLP "http.request.header.<name>" has arrays). Immutable after creation;
-// any thread.
+// (strings, and arrays whose first string counts; OTLP "http.request.header.<name>" has arrays). Immutable after
+// creation; any thread.
 #ifndef PROCESSOR_CORRELATION_H
 #define PROCESSOR_CORRELATION_H
 
@@ -30,7 +30,7 @@ struct slice correlation_find(const struct correlation *correlation, struct slic
 // Of a span (its attributes, then its events'), of a log (attributes, then a kvlist body, then a JSON object as string
 // body: top-level members).
 struct slice correlation_of_span(const struct correlation *correlation, const struct otlp_span *span);
-struct slice correlation_of_log(const struct correlation *correlation, const struct otlp_log *log, char scratch[256]);
+struct slice correlation_of_log(const struct correlation *correlation, const struct otlp_log *log);
 uint64_t correlation_fingerprint(const struct correlation *correlation);
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Errors out of OpenTelemetry data: span events named "exception", log records with exception.* attributes, log records of
-// severity ERROR or higher without. Each becomes an event in Sentry's schema, its stack-trace text parsed into frames by
-// processor/stacktrace. Pure; any thread.
+// Errors out of OpenTelemetry data: span events named "exception", log records with exception.* attributes, log records
+// of severity ERROR or higher without. Each becomes an event in Sentry's schema, its stack-trace text parsed into
+// frames by processor/stacktrace. Pure; any thread.
 #ifndef PROCESSOR_EXCEPTION_H
 #define PROCESSOR_EXCEPTION_H
 
@@ -20,8 +20,8 @@ struct exception_found {
   // "logs/dup"). 0 when there is no trace id: such events are never merged.
   uint64_t duplicate_key;
 };
-// Calls `found` for every error of the item, in order. event_id is left empty for the caller to derive. STATUS_NO_MEMORY
-// when the arena is full (what was reported before stays reported).
+// Calls `found` for every error of the item, in order. event_id is left empty for the caller to derive.
+// STATUS_NO_MEMORY when the arena is full (what was reported before stays reported).
 enum status exception_extract(enum otlp_signal signal, const struct otlp_item *item,
                               const struct correlation *correlation, struct arena *arena,
                               void (*found)(void *context, const struct exception_found *found), void *context);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Which issue an event belongs to: components → hash, with the reasons kept. The algorithm is Sentry's published
-// "newstyle:2023-01-11"; an event has one variant per way of looking at it (app, system, …) and belongs to the issue of any
-// of its hashes. A configuration (rules) is immutable; grouping_compute is a pure function of event and configuration; any
-// thread.
+// "newstyle:2023-01-11"; an event has one variant per way of looking at it (app, system, …) and belongs to the issue of
+// any of its hashes. A configuration (rules) is immutable; grouping_compute is a pure function of event and
+// configuration; any thread.
 #ifndef PROCESSOR_GROUPING_H
 #define PROCESSOR_GROUPING_H
 
@@ -16,7 +16,7 @@
 #include "base/status.h"
 #include "proto/sentry_event.h"
 
-#define GROUPING_ALGORITHM "sentry-newstyle-2023-01-11"
+#define GROUPING_ALGORITHM    "sentry-newstyle-2023-01-11"
 #define GROUPING_VARIANTS_MAX 8
 
 struct grouping_config;
@@ -33,8 +33,8 @@ enum status grouping_config_create(const struct grouping_config_options *options
                                    struct error *error);
 void grouping_config_destroy(struct grouping_config *config);
 
-// A node of the component tree. Leaves have values (text), inner nodes children. hint says why it does not contribute or
-// what was done to it ("non app frame", "ignored due to recursion", "stripped event-specific values").
+// A node of the component tree. Leaves have values (text), inner nodes children. hint says why it does not contribute
+// or what was done to it ("non app frame", "ignored due to recursion", "stripped event-specific values").
 struct grouping_component {
   const char *id; // "app", "exception", "stacktrace", "frame", "function", …
   const char *hint;
@@ -54,15 +54,15 @@ struct grouping_variant {
 struct grouping_result {
   struct grouping_variant variants[GROUPING_VARIANTS_MAX];
   uint32_t variant_count;
-  struct slice title;    // "Type: first line of value"
-  struct slice culprit;  // "module in function", or the transaction
-  struct slice location; // crash frame's file
+  struct slice title;       // "Type: first line of value"
+  struct slice culprit;     // "module in function", or the transaction
+  struct slice location;    // crash frame's file
   struct slice type, value; // of the main exception
   struct slice *fingerprint;
   uint32_t fingerprint_count;
 };
-// Applies the rules to event's frames (in_app is set on every frame), then computes. Everything in the result lives in the
-// arena or the event. STATUS_NO_MEMORY when the arena is full.
+// Applies the rules to event's frames (in_app is set on every frame), then computes. Everything in the result lives in
+// the arena or the event. STATUS_NO_MEMORY when the arena is full.
 enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
                              struct grouping_result *out_result);
 // {"app":{"hash":…,"contributes":…,"component":{…}},…}

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From an accepted payload to the section of its journal record (store/record_facts): validates every item, finds items
-// with unusable ids, and notes per trace what sampling and correlation will ask for. One builder per thread, reused; its
-// memory is bounded by the limits of proto/otlp_scan.
+// with unusable ids, and notes per trace what sampling and correlation will ask for. One builder per thread, reused;
+// its memory is bounded by the limits of proto/otlp_scan.
 #ifndef PROCESSOR_PAYLOAD_FACTS_H
 #define PROCESSOR_PAYLOAD_FACTS_H
 
@@ -33,11 +33,12 @@ struct payload_facts_counts {
   uint32_t rejected;       // with unusable ids
   char reject_reason[160]; // of the first one: "span 3: trace_id must be 16 bytes and not all zero"
 };
-// Scans `payload` (traces or logs). STATUS_OK: *out_section is the section (valid until the next call) of the payload that
-// remains when the rejected items are taken out, and payload_facts_is_rejected tells which. Other statuses as
+// Scans `payload` (traces or logs). STATUS_OK: *out_section is the section (valid until the next call) of the payload
+// that remains when the rejected items are taken out, and payload_facts_is_rejected tells which. Other statuses as
 // otlp_scan_next.
 enum status payload_facts_build(struct payload_facts *builder, enum otlp_signal signal, struct slice payload,
-                                struct slice *out_section, struct payload_facts_counts *out_counts, struct error *error);
+                                struct slice *out_section, struct payload_facts_counts *out_counts,
+                                struct error *error);
 // By otlp_item.index of the scanned payload.
 bool payload_facts_is_rejected(const struct payload_facts *builder, uint32_t item_index);
 

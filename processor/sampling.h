@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sampling of whole traces: policies in order, keep if any says keep. Deterministic given facts, state and clock. The policies
-// and their order come from sampling.policies; each counts its verdicts. Built once; sampling_decide belongs to the pipeline
-// thread (rate_limit has state), the rest is constant and any thread may read it.
+// Sampling of whole traces: policies in order, keep if any says keep. Deterministic given facts, state and clock. The
+// policies and their order come from sampling.policies; each counts its verdicts. Built once; sampling_decide belongs
+// to the pipeline thread (rate_limit has state), the rest is constant and any thread may read it.
 #ifndef PROCESSOR_SAMPLING_H
 #define PROCESSOR_SAMPLING_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
 #include "base/metrics.h"
 #include "base/slice.h"
 #include "base/status.h"
@@ -51,14 +52,24 @@ uint32_t sampling_match(const struct sampling *sampling, const struct otlp_attri
 
 struct sampling_verdict {
   bool keep;
-  enum sampling_policy_kind policy; // that said keep
+  enum sampling_policy_kind policy; // the first, in order, that said keep
   uint8_t policy_index;
-  // Consistent probability: the threshold to write into tracestate (the least strict of all policies that kept it:
-  // errors, latency, attribute and rate_limit count as 0 = certain only when the trace came with no th of its own).
-  bool has_threshold;
-  uint64_t threshold;
+  // Consistent probability (OpenTelemetry "TraceState: Probability Sampling"): what to do with th of the kept spans.
+  // Of all policies that kept the trace the least strict counts; errors, latency and attribute count as certain
+  // (nothing is written then), a rate limit has no honest probability (th is erased).
+  enum sampling_threshold { SAMPLING_THRESHOLD_LEAVE, SAMPLING_THRESHOLD_RAISE, SAMPLING_THRESHOLD_ERASE } action;
+  uint64_t threshold;      // RAISE: each span's th becomes at least this
+  uint8_t threshold_index; // the policy it comes from
+  double probability;      // of being kept, as far as known: 1 for certain, the policy's for probability, 0 unknown
 };
 // trace: the facts merged over all records. now_ns: monotonic, for rate_limit.
 struct sampling_verdict sampling_decide(struct sampling *sampling, const struct record_trace *trace, uint64_t now_ns);
+
+// A verdict in 32 bits, to be remembered for late spans, and back.
+uint32_t sampling_verdict_pack(const struct sampling_verdict *verdict);
+struct sampling_verdict sampling_verdict_unpack(const struct sampling *sampling, uint32_t packed);
+// The trace_state of a kept span after the verdict: false when it stays as it is, else it is appended to `out` (emptied
+// first; may then be empty).
+bool sampling_rewrite_trace_state(const struct sampling_verdict *verdict, struct slice trace_state, struct buffer *out);
 
 #endif
