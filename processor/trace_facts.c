@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: `waiting` maps the key of a trace (64-bit hash of its id) to its merged facts. Settling a trace takes
+// it out of there, asks sampling, and puts the packed verdict into `verdicts`, a memory of the most recent ones.
+//
+// Request ids lead to traces through two generations of a table: links are written into the younger; when that is full,
+// the older is emptied and becomes the younger. So a link lives for at least requests_max / 2 further links.
+//
+// A trace whose verdict is remembered when a record of it comes in is late in that record; `late` holds (trace,
+// sequence) until settle gets there, so that the kept spans can say so.
+//
+// The lock is for trace_facts_lookup, which the API's threads call; the pipeline takes it once a record or verdict.
+#include "processor/trace_facts.h"
+
+#include <stdlib.h>
+
+#include "base/table.h"
+#include "base/thread.h"
+#include "store/segment_index.h"
+
+#define WAITING_DEFAULT  1000000u
+#define VERDICTS_DEFAULT 1000000u
+#define REQUESTS_DEFAULT 262144u
+#define LATE_MAX         131072u // beyond, late spans are not marked as such
+
+struct trace_facts {
+  struct trace_facts_options options;
+  struct mutex lock;
+  struct table *waiting;         // trace key → struct record_trace
+  struct table_recent *verdicts; // trace key → packed verdict
+  struct table_recent *requests; // request key → packed verdict
+  struct table *late;            // set of late_key
+  struct table *links[2];        // request key → trace key; [0] is the younger
+};
+
+struct trace_facts *trace_facts_create(const struct trace_facts_options *options) {
+  struct trace_facts *facts = calloc(1, sizeof(*facts));
+  ASSERT(facts);
+  facts->options = *options;
+  if (!facts->options.waiting_max) facts->options.waiting_max = WAITING_DEFAULT;
+  if (!facts->options.verdicts_max) facts->options.verdicts_max = VERDICTS_DEFAULT;
+  if (!facts->options.requests_max) facts->options.requests_max = REQUESTS_DEFAULT;
+  mutex_init(&facts->lock);
+  facts->waiting = table_create(sizeof(struct record_trace), facts->options.waiting_max);
+  facts->verdicts = table_recent_create(facts->options.verdicts_max);
+  facts->requests = table_recent_create(facts->options.requests_max);
+  facts->late = table_create(0, LATE_MAX);
+  for (int i = 0; i < 2; i++) facts->links[i] = table_create(sizeof(uint64_t), facts->options.requests_max / 2 + 1);
+  return facts;
+}
+
+void trace_facts_destroy(struct trace_facts *facts) {
+  if (!facts) return;
+  table_destroy(facts->waiting);
+  table_recent_destroy(facts->verdicts);
+  table_recent_destroy(facts->requests);
+  table_destroy(facts->late);
+  for (int i = 0; i < 2; i++) table_destroy(facts->links[i]);
+  mutex_finish(&facts->lock);
+  free(facts);
+}
+
+// --- watch
+// --------------------------------------------------------------------------------------------------------------
+
+static void merge_trace(struct record_trace *into, const struct record_trace *from, bool is_new) {
+  if (is_new) {
+    *into = *from;
+    return;
+  }
+  if (from->span_count > 0) {
+    if (into->span_count == 0 || from->start_ns < into->start_ns) into->start_ns = from->start_ns;
+    if (from->end_ns > into->end_ns) into->end_ns = from->end_ns;
+    into->span_count += from->span_count;
+  }
+  if (from->flags & RECORD_TRACE_RANDOMNESS) into->randomness = from->randomness;
+  if (from->flags & RECORD_TRACE_THRESHOLD && from->threshold > into->threshold) into->threshold = from->threshold;
+  into->flags |= from->flags;
+  into->matches |= from->matches;
+}
+
+static uint64_t late_key(uint64_t trace_key, uint64_t sequence) {
+  return trace_key ^ sequence * UINT64_C(0x9e3779b97f4a7c15);
+}
+
+static void link_request(struct trace_facts *facts, uint64_t request_key, uint64_t trace_key) {
+  uint64_t *link = table_insert(facts->links[0], request_key, NULL);
+  if (!link) {
+    struct table *oldest = facts->links[1];
+    facts->links[1] = facts->links[0];
+    facts->links[0] = oldest;
+    table_clear(oldest);
+    link = table_insert(oldest, request_key, NULL);
+  }
+  *link = trace_key;
+}
+
+bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struct record_facts *record) {
+  mutex_lock(&facts->lock);
+  bool room = table_count(facts->waiting) + record->trace_count <= facts->options.waiting_max ||
+              table_count(facts->waiting) == 0; // a record larger than the table still passes, see below
+  if (!room) {
+    mutex_unlock(&facts->lock);
+    return false;
+  }
+  struct record_trace trace;
+  for (uint32_t i = 0; i < record->trace_count; i++) {
+    record_facts_trace(record, i, &trace);
+    uint64_t key = segment_index_trace_key(trace.trace_id);
+    uint32_t packed;
+    if (table_recent_get(facts->verdicts, key, &packed)) {
+      table_insert(facts->late, late_key(key, sequence), NULL);
+      continue;
+    }
+    bool is_new;
+    struct record_trace *into = table_insert(facts->waiting, key, &is_new);
+    if (into) merge_trace(into, &trace, is_new); // without a place the record's own facts decide at settle
+  }
+  const uint8_t *cursor = record->requests;
+  struct record_request request;
+  while (record_facts_next_request(record, &cursor, &request)) {
+    if (request.trace == RECORD_NO_TRACE) continue;
+    record_facts_trace(record, request.trace, &trace);
+    link_request(facts, request.key, segment_index_trace_key(trace.trace_id));
+  }
+  mutex_unlock(&facts->lock);
+  return true;
+}
+
+// --- settle
+// -------------------------------------------------------------------------------------------------------------
+
+static struct trace_facts_verdict remembered(struct trace_facts *facts, uint32_t packed) {
+  return (struct trace_facts_verdict){.verdict = sampling_verdict_unpack(facts->options.sampling, packed),
+                                      .known = true};
+}
+
+static struct trace_facts_verdict decide(struct trace_facts *facts, uint64_t key, const struct record_trace *trace,
+                                         uint64_t now_ns) {
+  struct trace_facts_verdict answer = {.verdict = sampling_decide(facts->options.sampling, trace, now_ns),
+                                       .known = true};
+  table_recent_put(facts->verdicts, key, sampling_verdict_pack(&answer.verdict));
+  table_remove(facts->waiting, key);
+  return answer;
+}
+
+struct trace_facts_verdict trace_facts_settle(struct trace_facts *facts, uint64_t sequence,
+                                              const struct record_trace *trace, uint64_t now_ns) {
+  uint64_t key = segment_index_trace_key(trace->trace_id);
+  struct trace_facts_verdict answer;
+  uint32_t packed;
+  mutex_lock(&facts->lock);
+  struct record_trace *waiting = table_find(facts->waiting, key);
+  if (waiting) {
+    answer = decide(facts, key, waiting, now_ns);
+  } else if (table_recent_get(facts->verdicts, key, &packed)) {
+    answer = remembered(facts, packed);
+  } else {
+    answer = decide(facts, key, trace, now_ns);
+  }
+  if (table_count(facts->late) > 0) answer.late = table_remove(facts->late, late_key(key, sequence));
+  mutex_unlock(&facts->lock);
+  return answer;
+}
+
+struct trace_facts_verdict trace_facts_settle_request(struct trace_facts *facts, uint64_t request_key,
+                                                      uint64_t now_ns) {
+  struct trace_facts_verdict answer = {.known = false};
+  uint32_t packed;
+  mutex_lock(&facts->lock);
+  uint64_t *link = table_find(facts->links[0], request_key);
+  if (!link) link = table_find(facts->links[1], request_key);
+  if (table_recent_get(facts->requests, request_key, &packed) && (packed & 1)) {
+    answer = remembered(facts, packed);
+  } else if (link) {
+    struct record_trace *waiting = table_find(facts->waiting, *link);
+    if (waiting) {
+      answer = decide(facts, *link, waiting, now_ns);
+    } else if (table_recent_get(facts->verdicts, *link, &packed)) {
+      answer = remembered(facts, packed);
+    }
+  }
+  mutex_unlock(&facts->lock);
+  return answer;
+}
+
+void trace_facts_note_request(struct trace_facts *facts, uint64_t request_key, const struct sampling_verdict *verdict) {
+  if (!verdict->keep) return; // a request with several traces is kept when one of them is
+  mutex_lock(&facts->lock);
+  table_recent_put(facts->requests, request_key, sampling_verdict_pack(verdict));
+  mutex_unlock(&facts->lock);
+}
+
+void trace_facts_remember_kept(struct trace_facts *facts, uint64_t trace_key) {
+  // The policy of that time is not known any more; what matters is that its late spans follow.
+  struct sampling_verdict verdict = {.keep = true, .policy = SAMPLING_NONE};
+  mutex_lock(&facts->lock);
+  table_recent_put(facts->verdicts, trace_key, sampling_verdict_pack(&verdict));
+  mutex_unlock(&facts->lock);
+}
+
+bool trace_facts_lookup(struct trace_facts *facts, const uint8_t trace_id[16], bool *out_waiting,
+                        struct sampling_verdict *out_verdict) {
+  uint64_t key = segment_index_trace_key(trace_id);
+  uint32_t packed = 0;
+  mutex_lock(&facts->lock);
+  bool waiting = table_find(facts->waiting, key) != NULL;
+  bool found = waiting || table_recent_get(facts->verdicts, key, &packed);
+  mutex_unlock(&facts->lock);
+  if (!found) return false;
+  *out_waiting = waiting;
+  *out_verdict = sampling_verdict_unpack(facts->options.sampling, packed);
+  return true;
+}
+
+uint64_t trace_facts_waiting(struct trace_facts *facts) {
+  mutex_lock(&facts->lock);
+  uint64_t count = table_count(facts->waiting);
+  mutex_unlock(&facts->lock);
+  return count;
+}
