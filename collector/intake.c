@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: submit runs on the receiver's thread up to the append: scanning, splicing and compressing there is what
+// makes the doors scale with cores. What is left for later, the answer, travels as a `struct waiting` through the
+// journal, whose writer calls `acknowledge` when the record is durable.
+#include "collector/intake.h"
+
+#include <stdlib.h>
+
+#include "proto/otlp_splice.h"
+
+#define BUILDERS_MAX 16
+
+struct intake {
+  struct intake_options options;
+  struct atomic_bool_box draining;
+  struct mutex lock;
+  struct payload_facts *idle[BUILDERS_MAX]; // builders not in use
+  uint32_t idle_count;
+  struct atomic_u64 received, stored, refused, rejected;
+  struct metrics_value *refused_metric, *stored_metric;
+};
+
+struct waiting {
+  struct intake *intake;
+  sink_done_fn done;
+  void *context;
+  struct sink_outcome outcome;
+  char reason[160];
+};
+
+struct intake *intake_create(const struct intake_options *options) {
+  struct intake *intake = calloc(1, sizeof(*intake));
+  ASSERT(intake);
+  intake->options = *options;
+  mutex_init(&intake->lock);
+  intake->stored_metric = metrics_series(options->metrics, METRICS_COUNTER, "culprit_intake_stored_items_total", "",
+                                         "Spans, log records and events that are durable in the intake journal.");
+  intake->refused_metric = metrics_series(options->metrics, METRICS_COUNTER, "culprit_intake_refused_items_total", "",
+                                          "Items of valid requests that were refused with a retry hint.");
+  return intake;
+}
+
+void intake_destroy(struct intake *intake) {
+  if (!intake) return;
+  for (uint32_t i = 0; i < intake->idle_count; i++) payload_facts_destroy(intake->idle[i]);
+  mutex_finish(&intake->lock);
+  free(intake);
+}
+
+void intake_drain(struct intake *intake) {
+  atomic_bool_set(&intake->draining, true);
+}
+
+struct intake_balance intake_balance(const struct intake *intake) {
+  return (struct intake_balance){
+      .received = atomic_u64_get(&intake->received),
+      .stored = atomic_u64_get(&intake->stored),
+      .refused = atomic_u64_get(&intake->refused),
+      .rejected = atomic_u64_get(&intake->rejected),
+  };
+}
+
+// A builder per running submit; a few are kept for reuse.
+static struct payload_facts *take_builder(struct intake *intake) {
+  struct payload_facts *builder = NULL;
+  mutex_lock(&intake->lock);
+  if (intake->idle_count > 0) builder = intake->idle[--intake->idle_count];
+  mutex_unlock(&intake->lock);
+  return builder ? builder : payload_facts_create(&intake->options.facts);
+}
+
+static void give_builder(struct intake *intake, struct payload_facts *builder) {
+  mutex_lock(&intake->lock);
+  if (intake->idle_count < BUILDERS_MAX) {
+    intake->idle[intake->idle_count++] = builder;
+    builder = NULL;
+  }
+  mutex_unlock(&intake->lock);
+  payload_facts_destroy(builder);
+}
+
+static void acknowledge(void *context, enum status status, uint64_t sequence, struct journal_location location) {
+  (void)sequence;
+  (void)location;
+  struct waiting *waiting = context;
+  struct intake *intake = waiting->intake;
+  struct error error = {""};
+  uint64_t items = waiting->outcome.accepted;
+  if (status) {
+    atomic_u64_add_relaxed(&intake->refused, items + waiting->outcome.rejected);
+    metrics_add(intake->refused_metric, items);
+    error_set(&error, status, "the journal could not be written");
+  } else {
+    atomic_u64_add_relaxed(&intake->stored, items);
+    atomic_u64_add_relaxed(&intake->rejected, waiting->outcome.rejected);
+    metrics_add(intake->stored_metric, items);
+  }
+  waiting->done(waiting->context, status, &waiting->outcome, &error);
+  free(waiting);
+}
+
+static enum otlp_splice_action keep_accepted(void *context, uint32_t index, struct slice item_bytes,
+                                             struct slice *out_trace_state) {
+  (void)item_bytes;
+  (void)out_trace_state;
+  return payload_facts_is_rejected(context, index) ? OTLP_SPLICE_DROP : OTLP_SPLICE_KEEP;
+}
+
+static enum status append(struct intake *intake, const struct journal_entry *entry, struct waiting *waiting,
+                          struct error *error) {
+  // Counted before the append: the acknowledgement may come before it returns.
+  uint64_t items = waiting->outcome.accepted + waiting->outcome.rejected;
+  atomic_u64_add_relaxed(&intake->received, items);
+  enum status status = journal_append(intake->options.journal, entry, acknowledge, waiting, error);
+  if (status) {
+    atomic_u64_add_relaxed(&intake->refused, items);
+    metrics_add(intake->refused_metric, items);
+    free(waiting);
+  }
+  return status;
+}
+
+// Traces and logs: nothing of the request is left when all of it was rejected.
+static enum status submit_scanned(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
+                                  struct payload_facts *builder, struct error *error) {
+  enum otlp_signal signal = entry->kind == JOURNAL_TRACES ? OTLP_TRACES : OTLP_LOGS;
+  struct payload_facts_counts counts;
+  enum status status = payload_facts_build(builder, signal, entry->body, &entry->section, &counts, error);
+  if (status) {
+    free(waiting);
+    return status;
+  }
+  waiting->outcome.accepted = entry->item_count = counts.items;
+  waiting->outcome.rejected = counts.rejected;
+  if (counts.rejected > 0) {
+    memcpy(waiting->reason, counts.reject_reason, sizeof(waiting->reason));
+    waiting->outcome.reason = waiting->reason;
+  }
+  if (counts.items == 0) {
+    atomic_u64_add_relaxed(&intake->received, counts.rejected);
+    atomic_u64_add_relaxed(&intake->rejected, counts.rejected);
+    waiting->done(waiting->context, STATUS_OK, &waiting->outcome, NULL);
+    free(waiting);
+    return STATUS_OK;
+  }
+  if (counts.rejected == 0) return append(intake, entry, waiting, error);
+  struct buffer rest;
+  buffer_init(&rest, entry->body.len + 1);
+  status = otlp_splice(signal, entry->body, keep_accepted, builder, &rest, NULL);
+  ASSERT(status == STATUS_OK); // taking items out never makes a request longer
+  entry->body = buffer_slice(&rest);
+  status = append(intake, entry, waiting, error);
+  buffer_finish(&rest);
+  return status;
+}
+
+static enum status intake_submit(void *context, enum journal_kind kind, uint32_t project, struct slice body,
+                                 sink_done_fn done, void *done_context, struct error *error) {
+  struct intake *intake = context;
+  if (atomic_bool_get(&intake->draining)) return error_set(error, STATUS_UNAVAILABLE, "shutting down");
+  struct waiting *waiting = calloc(1, sizeof(*waiting));
+  ASSERT(waiting);
+  *waiting = (struct waiting){.intake = intake, .done = done, .context = done_context};
+  struct journal_entry entry = {
+      .kind = kind,
+      .project = project,
+      .received_ns = clock_wall_ns(intake->options.clock),
+      .body = body,
+  };
+  if (kind == JOURNAL_METRICS) {
+    uint64_t points = 0;
+    enum status status = otlp_scan_metrics(body, &points, error);
+    if (status) {
+      free(waiting);
+      return status;
+    }
+    waiting->outcome.accepted = points;
+    entry.item_count = points > UINT32_MAX ? UINT32_MAX : (uint32_t)points;
+    return append(intake, &entry, waiting, error);
+  }
+  struct payload_facts *builder = take_builder(intake);
+  enum status status = submit_scanned(intake, &entry, waiting, builder, error);
+  give_builder(intake, builder);
+  return status;
+}
+
+static enum status intake_ready(void *context, struct error *error) {
+  struct intake *intake = context;
+  if (atomic_bool_get(&intake->draining)) return error_set(error, STATUS_UNAVAILABLE, "shutting down");
+  if (journal_bytes(intake->options.journal) >= intake->options.journal_bytes_max) {
+    return error_set(error, STATUS_UNAVAILABLE, "the intake journal is at journal.intake_max_bytes");
+  }
+  return STATUS_OK;
+}
+
+struct sink intake_sink(struct intake *intake) {
+  return (struct sink){.context = intake, .submit = intake_submit, .ready = intake_ready};
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a decoded payload to the acknowledgement: validate, note the facts, take out what can never be accepted, append
+// to the intake journal, answer when it is durable. The one implementation of receiver/sink. Any thread may submit.
+#ifndef COLLECTOR_INTAKE_H
+#define COLLECTOR_INTAKE_H
+
+#include "base/budget.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "processor/payload_facts.h"
+#include "receiver/sink.h"
+#include "store/journal.h"
+
+struct intake;
+
+struct intake_options {
+  struct journal *journal;
+  struct payload_facts_options facts;
+  const struct clock *clock;
+  struct metrics *metrics;
+  uint64_t journal_bytes_max; // refuse before the journal does, so that the answer comes before the body is read
+};
+
+struct intake *intake_create(const struct intake_options *options);
+// No submit may be running or come later, and every acknowledgement must have been given (journal closed).
+void intake_destroy(struct intake *intake);
+struct sink intake_sink(struct intake *intake);
+// Refuses everything from now on (STATUS_UNAVAILABLE, "shutting down").
+void intake_drain(struct intake *intake);
+// Items: received = stored + refused + rejected (all of a refused request counts as refused), once everything has been
+// answered.
+struct intake_balance {
+  uint64_t received, stored, refused, rejected;
+};
+struct intake_balance intake_balance(const struct intake *intake);
+
+#endif
