@@ -13,7 +13,7 @@
 // One finding: "culprit.yaml:12: sampling.decision_wait: must be a time like 10s (ms, s, m, h, d)". All findings of a
 // file are reported, not only the first.
 struct config_problem {
-  char text[512];
+  char text[640];
 };
 #define CONFIG_PROBLEMS_MAX 32
 struct config_problems {
