@@ -137,7 +137,7 @@ static void note_source(struct loader *loader, const struct config_field *field,
 
 static void load_list(struct loader *loader, yaml_document_t *document, const yaml_node_t *node,
                       const struct config_field *field) {
-  char text[VALUE_BYTES_MAX], shown[512] = "[";
+  char text[VALUE_BYTES_MAX];
   if (node->type != YAML_SEQUENCE_NODE) {
     problem(loader, line_of(node), field->name, "must be a list, like [a, b]");
     return;
@@ -151,12 +151,8 @@ static void load_list(struct loader *loader, yaml_document_t *document, const ya
       problem(loader, line_of(element), field->name, "%s", error.text);
       return;
     }
-    size_t used = strlen(shown);
-    snprintf(shown + used, sizeof(shown) - used, "%s\"%s\"", used > 1 ? ", " : "", text);
   }
-  size_t used = strlen(shown);
-  snprintf(shown + used, sizeof(shown) - used, "]");
-  note_source(loader, field, line_of(node), shown);
+  note_source(loader, field, line_of(node), "");
 }
 
 // --- policies
