@@ -28,7 +28,7 @@
 #define BODY_BYTES_MAX             (UINT64_C(256) << 20)
 #define SAVE_INTERVAL_NS           NS_PER_S
 #define IDLE_WAIT_NS               NS_PER_S
-#define SYNC_WAIT_NS (20 * NS_PER_MS)
+#define SYNC_WAIT_NS               (20 * NS_PER_MS)
 #define DEAD_LETTER_BYTES_MAX      (UINT64_C(1) << 30)
 #define RETRY_AFTER_MAX_NS         (600 * NS_PER_S) // a server may ask for patience, not for years
 #define MISCONFIGURED_BEFORE_PAUSE 3
