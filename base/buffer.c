@@ -28,15 +28,19 @@ void buffer_clear(struct buffer *buffer) {
 // STATUS_TOO_LARGE over the ceiling, STATUS_NO_MEMORY when the system refuses; `failed` is set with either.
 static enum status make_room(struct buffer *buffer, size_t len) {
   if (len <= buffer->capacity - buffer->len) return STATUS_OK;
-  buffer->failed = true;
-  if (len > buffer->max_bytes - buffer->len) return STATUS_TOO_LARGE;
+  if (len > buffer->max_bytes - buffer->len) {
+    buffer->failed = true;
+    return STATUS_TOO_LARGE;
+  }
   size_t capacity = buffer->capacity > buffer->max_bytes / 2 ? buffer->max_bytes : buffer->capacity * 2;
   if (capacity < CAPACITY_MIN) capacity = CAPACITY_MIN;
   if (capacity < buffer->len + len) capacity = buffer->len + len;
   if (capacity > buffer->max_bytes) capacity = buffer->max_bytes;
   uint8_t *ptr = realloc(buffer->ptr, capacity);
-  if (!ptr) return STATUS_NO_MEMORY;
-  buffer->failed = false;
+  if (!ptr) {
+    buffer->failed = true;
+    return STATUS_NO_MEMORY;
+  }
   buffer->ptr = ptr;
   buffer->capacity = capacity;
   return STATUS_OK;
