@@ -11,9 +11,10 @@
 #include "proto/otlp_scan.h"
 
 // Appends the wire form of an Export{Trace,Logs,Metrics}ServiceRequest to `out`. STATUS_INVALID names the JSON path
-// ("resourceSpans[0].scopeSpans[0].spans[3].traceId: not hexadecimal"), STATUS_TOO_LARGE when `out` or the parser is full.
-// Ids of a wrong length are passed on as they are, so that the scan can reject one item (partial success) instead of all.
-enum status otlp_json_to_wire(enum otlp_signal signal, struct json_parser *parser, struct slice text, struct buffer *out,
-                              struct error *error);
+// ("resourceSpans[0].scopeSpans[0].spans[3].traceId: not hexadecimal"), STATUS_TOO_LARGE when `out` or the parser is
+// full. Ids of a wrong length are passed on as they are, so that the scan can reject one item (partial success) instead
+// of all.
+enum status otlp_json_to_wire(enum otlp_signal signal, struct json_parser *parser, struct slice text,
+                              struct buffer *out, struct error *error);
 
 #endif

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// W3C Trace Context texts and OpenTelemetry's consistent probability sampling in tracestate ("ot" member, sub-keys th and
-// rv; OpenTelemetry "TraceState: Probability Sampling"). Pure; any thread.
+// W3C Trace Context texts and OpenTelemetry's consistent probability sampling in tracestate ("ot" member, sub-keys th
+// and rv; OpenTelemetry "TraceState: Probability Sampling"). Pure; any thread.
 #ifndef PROTO_TRACE_CONTEXT_H
 #define PROTO_TRACE_CONTEXT_H
 
@@ -30,13 +30,16 @@ double trace_context_probability(uint64_t threshold);
 // The th digits: 1 to 14 hex digits without trailing zeros, "0" for 0, rounded to 5 significant digits is NOT done.
 void trace_context_threshold_format(uint64_t threshold, char out[15]);
 
-// Appends trace_state with ot's th set to `threshold` (has_threshold) or without th; rv, unknown sub-keys and other vendors'
-// members are kept; the ot member moves to the front when it changes (W3C). An ot value over 256 characters is left
-// out of the rewrite: STATUS_INVALID and nothing appended, the caller keeps the old text.
+// Appends trace_state with ot's th set to `threshold` (has_threshold; below TRACE_CONTEXT_THRESHOLD_MAX) or without th;
+// rv, unknown sub-keys and other vendors' members are kept (the first 31 of them beside ot: W3C allows 32 in all); the
+// ot member moves to the front when it changes (W3C), and goes when nothing is left in it. When the ot value is or
+// would be over 256 characters: STATUS_INVALID and nothing appended, the caller keeps the old text. STATUS_TOO_LARGE
+// when `out` is full.
 enum status trace_context_set_threshold(struct slice trace_state, bool has_threshold, uint64_t threshold,
                                         struct buffer *out);
 
-// traceparent "00-<32 hex>-<16 hex>-<2 hex>"; false when malformed or an id is all zero.
+// traceparent "00-<32 hex>-<16 hex>-<2 hex>", lower-case; of later versions the same fields are read. False, and
+// outputs untouched, when malformed or an id is all zero.
 bool trace_context_parse_traceparent(struct slice text, uint8_t out_trace_id[16], uint8_t out_span_id[8],
                                      uint8_t *out_flags);
 

@@ -109,3 +109,25 @@ size_t wire_varint_bytes(uint64_t value) {
   }
   return bytes;
 }
+
+bool wire_open(struct buffer *out, uint32_t field, size_t expected_len, struct wire_open_field *open) {
+  open->start = out->len;
+  wire_put_tag(out, field, WIRE_BYTES);
+  open->digits = wire_varint_bytes(expected_len);
+  if (!buffer_reserve(out, open->digits)) return false;
+  out->len += open->digits;
+  open->content = out->len;
+  return !out->failed;
+}
+
+bool wire_close(struct buffer *out, const struct wire_open_field *open) {
+  if (out->failed) return false;
+  const size_t len = out->len - open->content, digits = wire_varint_bytes(len);
+  const size_t length_at = open->content - open->digits;
+  if (digits > open->digits && !buffer_reserve(out, digits - open->digits)) return false;
+  if (digits != open->digits) memmove(out->ptr + length_at + digits, out->ptr + open->content, len);
+  out->len = length_at;
+  wire_put_varint(out, len);
+  out->len += len;
+  return true;
+}

@@ -127,4 +127,15 @@ void wire_put_fixed32_field(struct buffer *out, uint32_t field, uint32_t value);
 void wire_put_bytes_field(struct buffer *out, uint32_t field, struct slice content);
 size_t wire_varint_bytes(uint64_t value);
 
+// A length-delimited field whose length is known only when its content has been written. Open it, append the content,
+// close it. expected_len is a guess: when the length has another number of digits, the content is moved.
+struct wire_open_field {
+  size_t start;   // of the tag; out->len = start takes the field back
+  size_t digits;  // bytes left free for the length
+  size_t content; // behind them
+};
+// False (and out->failed) when `out` is full.
+bool wire_open(struct buffer *out, uint32_t field, size_t expected_len, struct wire_open_field *open);
+bool wire_close(struct buffer *out, const struct wire_open_field *open);
+
 #endif

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One walk over the three levels above the items. Of each message the fields are copied in runs as long as possible; a
+// run ends where a child is left out or rewritten:
+//
+//   in   [tag len] resource · span · span · span · schema_url
+//   out  [tag len] resource ·        span ·        schema_url
+//                  └─ run ─┘        └──── run ───┘ …
+//
+// The length in front of a message is known only behind it. Space for as many digits as the original length had is left
+// free (keeping everything needs no more), and the content is moved when it turns out to need another number of digits.
+// A message that ends without a kept item is taken back by shortening the output.
+#include "proto/otlp_splice.h"
+
+#include "proto/wire.h"
+
+struct splice {
+  otlp_splice_fn decide;
+  void *context;
+  struct buffer *out;
+  uint32_t index; // of the next item
+  uint32_t kept;
+};
+
+// One field of a message; false at its end or (rest->len > 0 then) where it is malformed.
+struct field {
+  const uint8_t *start;
+  uint32_t tag;
+  struct slice content; // of a length-delimited field
+};
+
+static bool next_field(struct slice *rest, struct field *out_field) {
+  if (rest->len == 0) return false;
+  const uint8_t *at, *payload, *end = wire_end(*rest);
+  out_field->start = rest->ptr;
+  payload = wire_tag(rest->ptr, end, &out_field->tag);
+  at = payload ? wire_skip(payload, end, out_field->tag) : NULL;
+  if (!at) return false;
+  if ((out_field->tag & 7) == WIRE_BYTES) wire_bytes(payload, end, &out_field->content);
+  *rest = slice_make(at, (size_t)(end - at));
+  return true;
+}
+
+// Copies the bytes from *run up to `to`, and lets the run begin behind the field that ends at `next`.
+static void end_run(struct buffer *out, const uint8_t **run, const uint8_t *to, const uint8_t *next) {
+  buffer_append(out, *run, (size_t)(to - *run));
+  *run = next;
+}
+
+// Writes a Span (field 2 of its scope) with another trace_state: in the place of the first one, else at the end.
+static bool put_span(struct buffer *out, struct slice span, struct slice trace_state) {
+  struct wire_open_field open;
+  struct field field;
+  struct slice rest = span;
+  const uint8_t *run = span.ptr;
+  bool written = trace_state.len == 0;
+  if (!wire_open(out, 2, span.len, &open)) return false;
+  while (next_field(&rest, &field)) {
+    if (field.tag != WIRE_TAG(3, WIRE_BYTES)) continue;
+    end_run(out, &run, field.start, rest.ptr);
+    if (!written) wire_put_bytes_field(out, 3, trace_state);
+    written = true;
+  }
+  end_run(out, &run, wire_end(span), NULL);
+  if (!written) wire_put_bytes_field(out, 3, trace_state);
+  return wire_close(out, &open);
+}
+
+// Writes a ScopeSpans or ScopeLogs message (field 2 of its resource) with its kept items; nothing when there are none.
+static enum status splice_scope(struct splice *splice, struct slice message) {
+  struct buffer *out = splice->out;
+  struct wire_open_field open;
+  struct field field;
+  struct slice rest = message;
+  const uint8_t *run = message.ptr;
+  const uint32_t kept_before = splice->kept;
+  if (!wire_open(out, 2, message.len, &open)) return STATUS_TOO_LARGE;
+  while (next_field(&rest, &field)) {
+    if (field.tag != WIRE_TAG(2, WIRE_BYTES)) continue;
+    struct slice trace_state = {NULL, 0};
+    enum otlp_splice_action action = splice->decide(splice->context, splice->index++, field.content, &trace_state);
+    if (action != OTLP_SPLICE_DROP) splice->kept++;
+    if (action == OTLP_SPLICE_KEEP) continue;
+    end_run(out, &run, field.start, rest.ptr);
+    if (action == OTLP_SPLICE_KEEP_TRACE_STATE && !put_span(out, field.content, trace_state)) return STATUS_TOO_LARGE;
+  }
+  if (rest.len > 0) return STATUS_INVALID;
+  if (splice->kept == kept_before) {
+    out->len = open.start;
+    return STATUS_OK;
+  }
+  end_run(out, &run, wire_end(message), NULL);
+  return wire_close(out, &open) ? STATUS_OK : STATUS_TOO_LARGE;
+}
+
+// The same one level up: a ResourceSpans or ResourceLogs message (field 1 of the request).
+static enum status splice_resource(struct splice *splice, struct slice message) {
+  struct buffer *out = splice->out;
+  struct wire_open_field open;
+  struct field field;
+  struct slice rest = message;
+  const uint8_t *run = message.ptr;
+  const uint32_t kept_before = splice->kept;
+  if (!wire_open(out, 1, message.len, &open)) return STATUS_TOO_LARGE;
+  while (next_field(&rest, &field)) {
+    if (field.tag != WIRE_TAG(2, WIRE_BYTES)) continue;
+    end_run(out, &run, field.start, rest.ptr);
+    enum status status = splice_scope(splice, field.content);
+    if (status != STATUS_OK) return status;
+  }
+  if (rest.len > 0) return STATUS_INVALID;
+  if (splice->kept == kept_before) {
+    out->len = open.start;
+    return STATUS_OK;
+  }
+  end_run(out, &run, wire_end(message), NULL);
+  return wire_close(out, &open) ? STATUS_OK : STATUS_TOO_LARGE;
+}
+
+static enum status splice_request(struct splice *splice, struct slice payload) {
+  struct field field;
+  struct slice rest = payload;
+  const uint8_t *run = payload.ptr;
+  while (next_field(&rest, &field)) {
+    if (field.tag != WIRE_TAG(1, WIRE_BYTES)) continue;
+    end_run(splice->out, &run, field.start, rest.ptr);
+    enum status status = splice_resource(splice, field.content);
+    if (status != STATUS_OK) return status;
+  }
+  if (rest.len > 0) return STATUS_INVALID;
+  end_run(splice->out, &run, wire_end(payload), NULL);
+  return splice->out->failed ? STATUS_TOO_LARGE : STATUS_OK;
+}
+
+enum status otlp_splice(enum otlp_signal signal, struct slice payload, otlp_splice_fn decide, void *context,
+                        struct buffer *out, uint32_t *out_kept) {
+  ASSERT(signal == OTLP_TRACES || signal == OTLP_LOGS);
+  ASSERT(!out->failed);
+  struct splice splice = {.decide = decide, .context = context, .out = out};
+  const size_t before = out->len;
+  enum status status = payload.len == 0 ? STATUS_OK : splice_request(&splice, payload);
+  if (status != STATUS_OK || splice.kept == 0) out->len = before;
+  if (status == STATUS_OK && out_kept) *out_kept = splice.kept;
+  return status;
+}
+
+struct slice otlp_splice_trace_state(struct slice span_bytes) {
+  struct slice trace_state = {NULL, 0};
+  struct field field;
+  while (next_field(&span_bytes, &field)) {
+    if (field.tag == WIRE_TAG(3, WIRE_BYTES)) trace_state = field.content;
+  }
+  return trace_state;
+}
