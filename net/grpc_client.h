@@ -23,8 +23,8 @@ struct grpc_client_options {
   const char *target; // "host:port"
   bool use_tls;
   struct tls_settings tls;
-  bool compress_gzip;           // request messages
-  size_t response_bytes_max;    // default 4 MiB (OTLP 1.11 Z5)
+  bool compress_gzip;        // request messages
+  size_t response_bytes_max; // default 4 MiB (OTLP 1.11 Z5)
   const struct grpc_header *headers;
   size_t header_count;
 };
@@ -38,9 +38,9 @@ struct grpc_reply {
   char message[256];
   struct slice details; // grpc-status-details-bin, valid until the next call
 };
-// Sends one message. `response` (cleared first) takes the reply message. Always fills *out_reply, also for faults of the
-// transport (UNAVAILABLE, DEADLINE_EXCEEDED). deadline_ns is relative. *cancel, when it becomes true, ends the wait within
-// 100 ms with CANCELLED; may be NULL.
+// Sends one message. `response` (cleared first) takes the reply message. Always fills *out_reply, also for faults of
+// the transport (UNAVAILABLE, DEADLINE_EXCEEDED). deadline_ns is relative. *cancel, when it becomes true, ends the wait
+// within 100 ms with CANCELLED; may be NULL.
 void grpc_client_call(struct grpc_client *client, const char *path, struct slice message, uint64_t deadline_ns,
                       const struct atomic_bool_box *cancel, struct buffer *response, struct grpc_reply *out_reply);
 

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Incoming unary gRPC calls over gRPC core's C API, hidden whole. Messages arrive as they were sent, compressed or not:
-// grpc.per_message_decompression is off and the caller decodes with its own cap. grpc.health.v1.Health/Check is served here.
+// grpc.per_message_decompression is off and the caller decodes with its own cap. grpc.health.v1.Health/Check is served
+// here.
 //
-// A call is handed to its method's handler on one of the completion threads; the handler answers at once or keeps the call
-// and answers later from any thread, exactly once (grpc_call_finish). After that the call must not be touched. The message
-// lives until then and is contiguous.
+// A call is handed to its method's handler on one of the completion threads; the handler answers at once or keeps the
+// call and answers later from any thread, exactly once (grpc_call_finish). After that the call must not be touched. The
+// message lives until then and is contiguous.
 #ifndef NET_GRPC_SERVER_H
 #define NET_GRPC_SERVER_H
 
@@ -34,10 +35,10 @@ struct grpc_server_options {
   struct tls_settings tls;
   const struct grpc_method *methods; // must outlive the server
   size_t method_count;
-  struct budget *budget;       // charged for messages while a call lives; over it: UNAVAILABLE with RetryInfo
-  size_t message_bytes_max;    // on the wire; over it gRPC core answers RESOURCE_EXHAUSTED
-  uint32_t threads;            // completion threads, at least 2; 0: max(2, cores)
-  uint32_t call_slots;         // default 512 in all
+  struct budget *budget;    // charged for messages while a call lives; over it: UNAVAILABLE with RetryInfo
+  size_t message_bytes_max; // on the wire; over it gRPC core answers RESOURCE_EXHAUSTED
+  uint32_t threads;         // completion threads, at least 2; 0: max(2, cores)
+  uint32_t call_slots;      // default 512 in all
 };
 
 enum status grpc_server_open(const struct grpc_server_options *options, struct grpc_server_handle **out_server,
@@ -74,8 +75,8 @@ enum grpc_code {
   GRPC_CODE_UNAUTHENTICATED = 16,
 };
 
-// Ends the call. With code OK `body` is the response message (empty is a valid one), otherwise `message` is the words and
-// `body` the google.rpc.Status for the grpc-status-details-bin trailer (empty: none). Everything is copied.
+// Ends the call. With code OK `body` is the response message (empty is a valid one), otherwise `message` is the words
+// and `body` the google.rpc.Status for the grpc-status-details-bin trailer (empty: none). Everything is copied.
 void grpc_call_finish(struct grpc_call_handle *call, enum grpc_code code, const char *message, struct slice body);
 
 #endif

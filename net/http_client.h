@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Outgoing HTTP over libcurl. A client keeps its connections alive; calls block up to their deadline. One thread per client.
+// Outgoing HTTP over libcurl. A client keeps its connections alive; calls block up to their deadline. One thread per
+// client.
 #ifndef NET_HTTP_CLIENT_H
 #define NET_HTTP_CLIENT_H
 
@@ -28,12 +29,12 @@ enum status http_client_create(const struct http_client_options *options, struct
 void http_client_destroy(struct http_client *client);
 
 struct http_reply {
-  uint32_t code;            // 0: no answer
-  uint64_t retry_after_ns;  // from Retry-After, seconds or HTTP-date; 0: none
+  uint32_t code;           // 0: no answer
+  uint64_t retry_after_ns; // from Retry-After, seconds or HTTP-date; 0: none
 };
 // POST (or `method`). No redirects, no proxies from the environment. STATUS_OK when an answer came, whatever its code;
-// STATUS_UNAVAILABLE for connect and transport faults, STATUS_TIMEOUT, STATUS_TOO_LARGE. deadline_ns is relative; *cancel
-// as in grpc_client_call.
+// STATUS_UNAVAILABLE for connect and transport faults, STATUS_TIMEOUT, STATUS_TOO_LARGE. deadline_ns is relative;
+// *cancel as in grpc_client_call.
 enum status http_client_call(struct http_client *client, const char *method, const char *url,
                              const struct http_header *headers, size_t header_count, struct slice body,
                              uint64_t deadline_ns, const struct atomic_bool_box *cancel, struct buffer *response,

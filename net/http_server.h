@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Incoming HTTP/1.1 over libmicrohttpd: framing, limits, deadlines, bodies. A listener has a table of routes; a request
-// is handed to its route's handler with its whole body, undecoded, on a pool thread. The handler answers at once or keeps
-// the request and answers later from any thread (http_request_reply resumes the suspended connection).
+// is handed to its route's handler with its whole body, undecoded, on a pool thread. The handler answers at once or
+// keeps the request and answers later from any thread (http_request_reply resumes the suspended connection).
 //
 // Ownership: the request belongs to the server and lives until its reply is complete; slices read from it live as long.
 // After http_request_reply the request must not be touched. Every request is replied to exactly once.
 //
 // Limits: body bytes are charged to the budget before they are read; over body_bytes_max is answered through on_refusal
 // with STATUS_TOO_LARGE, a used-up budget with STATUS_UNAVAILABLE, an unknown path STATUS_NOT_FOUND, a known path with
-// another method STATUS_METHOD, malformed framing (duplicate or contradicting Content-Length and Transfer-Encoding, NUL in a
-// header) STATUS_INVALID. on_refusal writes the reply, so that each door answers in its own form.
+// another method STATUS_METHOD, malformed framing (duplicate or contradicting Content-Length and Transfer-Encoding, NUL
+// in a header) STATUS_INVALID. on_refusal writes the reply, so that each door answers in its own form.
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 
@@ -32,8 +32,9 @@ typedef void (*http_handler_fn)(void *context, struct http_request *request);
 
 struct http_route {
   enum http_method method;
-  // A path; a segment "{}" matches any one non-empty segment, a last segment "{*}" the rest ("" too). Captured segments are
-  // percent-decoded: http_request_capture. Repeated slashes are collapsed and one trailing slash ignored before matching.
+  // A path; a segment "{}" matches any one non-empty segment, a last segment "{*}" the rest ("" too). Captured segments
+  // are percent-decoded: http_request_capture. Repeated slashes are collapsed and one trailing slash ignored before
+  // matching.
   const char *path;
   http_handler_fn handle;
   void *context;
@@ -49,9 +50,9 @@ struct http_server_options {
   // text answer.
   void (*on_refusal)(void *context, struct http_request *request, enum status status, const char *text);
   void *refusal_context;
-  struct budget *budget;   // charged for bodies; NULL: none
-  size_t body_bytes_max;   // on the wire
-  uint32_t threads;        // 0: number of cores
+  struct budget *budget;           // charged for bodies; NULL: none
+  size_t body_bytes_max;           // on the wire
+  uint32_t threads;                // 0: number of cores
   uint32_t connections_max;        // default 1 024
   uint32_t connections_per_ip_max; // 0: no limit
   uint64_t request_deadline_ns;    // absolute, headers and body; default 30 s
@@ -79,6 +80,7 @@ struct slice http_request_peer(const struct http_request *request); // "192.0.2.
 void http_request_add_header(struct http_request *request, const char *name, const char *value);
 void http_request_reply(struct http_request *request, uint32_t code, const char *content_type, struct slice body);
 // The same without the copy: body must live for the process (embedded files).
-void http_request_reply_static(struct http_request *request, uint32_t code, const char *content_type, struct slice body);
+void http_request_reply_static(struct http_request *request, uint32_t code, const char *content_type,
+                               struct slice body);
 
 #endif
