@@ -9,7 +9,7 @@
 //                      └───┴───────────────────────────────────────────┘
 //                          ├ refused, several records: send them one by one
 //                          ├ refused, one record: dead letter, advance
-//                          └ misconfigured: as retry, at the longest wait, state "paused"
+//                          └ misconfigured: dead letter; the third time in a row: wait, state "paused", try again
 //
 // The cursor is saved once a second and at the end.
 #include "exporter/delivery.h"
@@ -279,11 +279,14 @@ static void deliver(struct delivery *delivery) {
       back_off(delivery, &result);
       break;
     case DELIVERY_MISCONFIGURED:
-      // Instead of draining the journal into dead letters: wait for someone to mend it.
-      delivery->misconfigured++;
-      bool paused = delivery->misconfigured >= MISCONFIGURED_BEFORE_PAUSE;
-      if (paused) delivery->backoff_ns = delivery->options.backoff_max_ns;
-      note_failure(delivery, paused ? DELIVERY_PAUSED : DELIVERY_RETRYING, &result);
+      // Not to be sent again; but when all of it is refused so, wait for someone to mend the configuration instead of
+      // draining the journal into dead letters.
+      if (++delivery->misconfigured < MISCONFIGURED_BEFORE_PAUSE) {
+        dead_letter(delivery, &result);
+        return;
+      }
+      delivery->backoff_ns = delivery->options.backoff_max_ns;
+      note_failure(delivery, DELIVERY_PAUSED, &result);
       back_off(delivery, &result);
       break;
     }
