@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The running program: every part made from the options, wired together, started in order and stopped in the reverse one
+// (exporters first, receivers last; receivers stop first). The only place that knows every part.
+#ifndef COLLECTOR_COLLECTOR_H
+#define COLLECTOR_COLLECTOR_H
+
+#include <stdbool.h>
+
+#include "base/status.h"
+#include "collector/intake.h"
+#include "collector/options.h"
+
+struct collector;
+
+// The ports in use, as "host:port".
+struct collector_addresses {
+  char grpc[300], http[300], ui[300];
+};
+
+// options must outlive the collector. error says which part could not start and why.
+enum status collector_start(const struct options *options, struct collector **out_collector, struct error *error);
+void collector_get_addresses(const struct collector *collector, struct collector_addresses *out_addresses);
+// True when the collector cannot go on (its journal failed for good) and should be restarted.
+bool collector_failed(struct collector *collector);
+// Drains: stops accepting, answers what is in flight, flushes, syncs, ends every thread. *out_balance, may be NULL.
+void collector_stop(struct collector *collector, struct intake_balance *out_balance);
+
+#endif
