@@ -1,4 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
 import {render} from 'preact';
+import {useLayoutEffect, useRef} from 'preact/hooks';
+import {startKeys} from './hooks';
+import {startNavigation, useRoute} from './navigation';
+import {Inbox} from './pages/inbox';
+import {IssuePage} from './pages/issue';
+import {RequestPage} from './pages/request';
+import {StatusPage} from './pages/status';
+import {Layout} from './parts/layout';
+import type {Route} from './route';
 
-render(<h1>culprit</h1>, document.getElementById('app')!);
+function Missing() {
+  document.title = 'No such page · culprit';
+  return (
+    <div class="failure">
+      <h1>No such page</h1>
+      <p>Nothing of culprit is under this address. <a href="/">To the errors</a></p>
+    </div>
+  );
+}
+
+function Page({route}: {route: Route}) {
+  switch (route.page) {
+    case 'inbox': return <Inbox filters={route.filters} />;
+    case 'issue': return <IssuePage key={route.id} id={route.id} eventId={route.event} />;
+    case 'request': return <RequestPage key={route.id} id={route.id} spanId={route.span} />;
+    case 'status': return <StatusPage />;
+    case 'missing': return <Missing />;
+  }
+}
+
+function App() {
+  const route = useRoute();
+  const first = useRef(true);
+  const place = route.page + ('id' in route ? route.id : '');
+  // A reader of the screen, and the Tab key, start at the new page.
+  useLayoutEffect(() => {
+    if (!first.current) document.getElementById('main')?.focus({preventScroll: true});
+    first.current = false;
+  }, [place]);
+  return <Layout route={route}><Page route={route} /></Layout>;
+}
+
+startNavigation();
+startKeys();
+render(<App />, document.getElementById('app')!);
