@@ -282,6 +282,7 @@ const char *encoding_name(enum encoding encoding) {
 enum status decompress(enum encoding encoding, struct slice input, struct buffer *out, struct error *error) {
   size_t start = out->len;
   enum status status = STATUS_UNSUPPORTED;
+  if (!input.ptr) input = SLICE_LITERAL(""); // so that decoders may move the pointer
   switch (encoding) {
   case ENCODING_IDENTITY:
     status = buffer_append_slice(out, input);

@@ -8,10 +8,8 @@
 //   '"'       offset into the string buffer, where 4 bytes of length stand before the unescaped bytes and a NUL
 //   'l' 'u' 'd'   the number is the next word         't' 'f' 'n'   nothing more
 //
-// simdjson reads up to SIMDJSON_PADDING bytes behind the text, hence the copy. It refuses integers beyond 64 bits,
-// which are valid JSON that SDKs of languages with big integers do send: those are rewritten in the copy as numbers
-// with an exponent, of the same length ("123456789012345678901" to "1234567890123456789e2"), so that they read as
-// doubles.
+// simdjson reads up to SIMDJSON_PADDING bytes behind the text, hence the copy; what it refuses although it is valid
+// JSON is repaired there (json_fault.h).
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -20,6 +18,7 @@
 
 extern "C" {
 #include "base/json.h"
+#include "base/json_fault.h"
 }
 
 using simdjson::internal::tape_ref;
@@ -29,8 +28,6 @@ namespace {
 
 // A parser that held a document beyond this gives the memory back at the next document below it.
 constexpr size_t KEEP_BYTES = size_t{1} << 20;
-// Digits that every 64-bit integer of that length fits; longer runs may overflow.
-constexpr size_t SAFE_DIGITS = 18;
 
 tape_ref tape_of(json_value value) {
   return tape_ref(static_cast<const simdjson::dom::document *>(value.document), static_cast<size_t>(value.index));
@@ -38,50 +35,6 @@ tape_ref tape_of(json_value value) {
 
 tape_type type_on_tape(json_value value) {
   return value.document ? tape_of(value).tape_ref_type() : tape_type::NULL_VALUE;
-}
-
-bool is_digit(uint8_t byte) {
-  return byte >= '0' && byte <= '9';
-}
-
-// Behind the string that opens at `at`; an unclosed one ends with the text.
-size_t skip_string(const uint8_t *text, size_t len, size_t at) {
-  for (at++; at < len && text[at] != '"'; at++) {
-    if (text[at] == '\\') at++;
-  }
-  return at < len ? at + 1 : len;
-}
-
-// Rewrites integers that may be beyond 64 bits; true when there were any. Only called for a text with a bad number.
-bool shorten_big_integers(uint8_t *text, size_t len) {
-  bool changed = false;
-  size_t at = 0;
-  while (at < len) {
-    if (text[at] == '"') {
-      at = skip_string(text, len, at);
-      continue;
-    }
-    if (!is_digit(text[at])) {
-      at++;
-      continue;
-    }
-    size_t start = at;
-    while (at < len && is_digit(text[at])) at++;
-    bool integer = at == len || (text[at] != '.' && text[at] != 'e' && text[at] != 'E');
-    bool fraction = start > 0 && (text[start - 1] == '.' || text[start - 1] == '+' || text[start - 1] == 'e' ||
-                                  text[start - 1] == 'E');
-    bool exponent = start > 1 && text[start - 1] == '-' && (text[start - 2] == 'e' || text[start - 2] == 'E');
-    if (!integer || fraction || exponent || at - start <= SAFE_DIGITS || text[start] == '0') continue;
-    bool negative = start > 0 && text[start - 1] == '-';
-    const char *limit = negative ? "9223372036854775808" : "18446744073709551615";
-    size_t limit_len = strlen(limit);
-    size_t digits = at - start;
-    if (digits < limit_len || (digits == limit_len && memcmp(text + start, limit, limit_len) <= 0)) continue;
-    text[at - 2] = 'e';
-    text[at - 1] = '2';
-    changed = true;
-  }
-  return changed;
 }
 
 } // namespace
@@ -150,6 +103,16 @@ slice string_at(const tape_ref &tape) {
   return slice_make(tape.get_c_str(), tape.get_string_length());
 }
 
+status refuse(const json_parser *parser, size_t len, simdjson::error_code failure, error *error) {
+  if (failure == simdjson::MEMALLOC) return error_set(error, STATUS_NO_MEMORY, "no memory for a JSON document");
+  size_t offset;
+  const char *words;
+  if (json_fault_locate(slice_make(parser->copy, len), &offset, &words)) {
+    return error_set(error, STATUS_INVALID, "invalid JSON at byte %zu: %s", offset, words);
+  }
+  return error_set(error, STATUS_INVALID, "invalid JSON: %s", simdjson::error_message(failure));
+}
+
 // True while the iterator is inside a container that ends with `end`.
 bool inside(const json_iter *iter, tape_type end) {
   if (!iter->document || iter->index >= iter->end) return false;
@@ -169,11 +132,11 @@ status json_parse(json_parser *parser, slice text, json_value *out_root, error *
   if (text.len > 0) memcpy(parser->copy, text.ptr, text.len);
   memset(parser->copy + text.len, 0, simdjson::SIMDJSON_PADDING);
   simdjson::error_code failure = parser->dom.parse(parser->copy, text.len, false).error();
-  if (failure == simdjson::NUMBER_ERROR && shorten_big_integers(parser->copy, text.len)) {
+  bool repairable = failure == simdjson::NUMBER_ERROR || failure == simdjson::STRING_ERROR;
+  if (repairable && json_fault_repair(parser->copy, text.len)) {
     failure = parser->dom.parse(parser->copy, text.len, false).error();
   }
-  if (failure == simdjson::MEMALLOC) return error_set(error, STATUS_NO_MEMORY, "no memory for a JSON document");
-  if (failure) return error_set(error, STATUS_INVALID, "invalid JSON: %s", simdjson::error_message(failure));
+  if (failure) return refuse(parser, text.len, failure, error);
   *out_root = {&parser->dom.doc, 1};
   return STATUS_OK;
 }

@@ -6,7 +6,8 @@
 // Reading: a parser owns its memory and one document; values are two words by value, valid until the parser parses
 // again or is destroyed. Input need not be padded (it is copied) and may be any bytes. Depth is limited to
 // JSON_DEPTH_MAX; there is no recursion on input. Duplicate keys: iteration sees all in order, json_get finds the
-// first. One thread per parser.
+// first. Integers beyond 64 bits are JSON_DOUBLE, escaped surrogates without their other half read as U+FFFD. One
+// thread per parser.
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 

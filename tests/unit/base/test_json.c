@@ -164,6 +164,60 @@ static void test_integers_beyond_64_bits(void **state) {
   assert_true(json_double(value) == 1e5);
 }
 
+static void assert_string(void **state, const char *text, const char *expected) {
+  assert_slice(json_string(parse(state, text)), expected);
+}
+
+// JavaScript and Python write "\\ud83d" for a string that was cut inside of a pair.
+static void test_lone_surrogates(void **state) {
+  assert_string(state, "\"a\\ud83d\"", "a\xEF\xBF\xBD");
+  assert_string(state, "\"\\ude00b\"",
+                "\xEF\xBF\xBD"
+                "b");
+  assert_string(state, "\"\\uD83D\\u0041\"",
+                "\xEF\xBF\xBD"
+                "A");
+  assert_string(state, "\"\\ud83d\\ud83d\\ude00\"", "\xEF\xBF\xBD\xF0\x9F\x98\x80");
+  assert_string(state, "\"\\\\ud83d \\ud83d\"", "\\ud83d \xEF\xBF\xBD"); // an escaped backslash and five letters
+  struct json_value root = parse(state, "[\"\\ud83d\",123456789012345678901,\"\\udc00\"]"); // both kinds of repair
+  assert_int_equal(json_count(root), 3);
+}
+
+static void test_error_names_the_place(void **state) {
+  static const struct {
+    const char *text;
+    const char *words;
+  } cases[] = {
+      {"", "byte 0: it ends early"},
+      {"{\"a\":1,}", "byte 7: a key in quotes is expected"},
+      {"{\"a\":1 \"b\":2}", "byte 7: a comma or } is expected"},
+      {"[1 2]", "byte 3: a comma or ] is expected"},
+      {"[1,]", "byte 3: a value is expected"},
+      {"[1,[2,", "byte 6: it ends early"},
+      {"{\"a\" 1}", "byte 5: a colon is expected"},
+      {"{\"a", "byte 3: it ends early"},
+      {"[tru]", "byte 4: a value is expected"},
+      {"[NaN]", "byte 1: a value is expected"},
+      {"[-]", "byte 2: bad number"},
+      {"[1.]", "byte 3: bad number"},
+      {"[1e+]", "byte 4: bad number"},
+      {"[012]", "byte 2: number with a leading zero"},
+      {"[\"\\x\"]", "byte 3: bad escape in a string"},
+      {"[\"\\u12g4\"]", "byte 3: bad escape in a string"},
+      {"[\"\n\"]", "byte 2: control character in a string"},
+      {"[\"a\xFF\"]", "byte 3: not UTF-8"},
+      {"{} x", "byte 3: something follows the document"},
+      {"[1e999]", "invalid JSON: "},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct error error;
+    struct json_value root;
+    assert_int_equal(json_parse(*state, slice_from_cstr(cases[i].text), &root, &error), STATUS_INVALID);
+    if (!strstr(error.text, cases[i].words)) print_error("%s: %s\n", cases[i].text, error.text);
+    assert_non_null(strstr(error.text, cases[i].words));
+  }
+}
+
 static void nest(char *text, size_t depth) {
   memset(text, '[', depth);
   text[depth] = '1';
@@ -176,7 +230,9 @@ static void test_depth(void **state) {
   nest(text, JSON_DEPTH_MAX);
   assert_rewritten(state, text, text);
   nest(text, JSON_DEPTH_MAX + 1);
-  assert_int_equal(json_parse(*state, slice_from_cstr(text), &(struct json_value){0}, NULL), STATUS_INVALID);
+  struct error error;
+  assert_int_equal(json_parse(*state, slice_from_cstr(text), &(struct json_value){0}, &error), STATUS_INVALID);
+  assert_string_equal(error.text, "invalid JSON at byte 140: nested too deeply");
 }
 
 static void test_size_limit_and_shrinking(void **state) {
@@ -286,6 +342,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_scalar_roots, setup, teardown),
       cmocka_unit_test_setup_teardown(test_malformed, setup, teardown),
       cmocka_unit_test_setup_teardown(test_integers_beyond_64_bits, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_lone_surrogates, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_error_names_the_place, setup, teardown),
       cmocka_unit_test_setup_teardown(test_depth, setup, teardown),
       cmocka_unit_test_setup_teardown(test_size_limit_and_shrinking, setup, teardown),
       cmocka_unit_test_setup_teardown(test_write_value, setup, teardown),
