@@ -74,7 +74,7 @@ const struct config_field config_fields[] = {
      "regex: r}}, {probability: 0.1}, {rate_limit: 100}."},
     {"sampling.log_severity", CONFIG_SEVERITY, AT(sampling_log_severity), "WARN", 1, 24, NULL, false,
      "Logs of no trace and no request are kept from this severity on."},
-    {"sampling.max_waiting_traces", CONFIG_COUNT, AT(sampling_max_waiting_traces), "1000000", 1000, 100000000, NULL,
+    {"sampling.max_waiting_traces", CONFIG_COUNT, AT(sampling_max_waiting_traces), "1800000", 1000, 100000000, NULL,
      false, "Traces that may wait for a verdict; beyond it the oldest are decided early."},
     {"sampling.max_remembered_verdicts", CONFIG_COUNT, AT(sampling_max_remembered_verdicts), "1000000", 1000, 100000000,
      NULL, false, "Verdicts remembered for late spans."},

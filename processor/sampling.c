@@ -241,7 +241,7 @@ static bool take_token(struct policy *policy, uint64_t now_ns) {
   return true;
 }
 
-static uint64_t trace_randomness(const struct record_trace *trace) {
+uint64_t sampling_randomness(const struct record_trace *trace) {
   if (trace->flags & RECORD_TRACE_RANDOMNESS) return trace->randomness;
   return trace_context_randomness(&(struct trace_context_sampling){0}, trace->trace_id);
 }
@@ -253,7 +253,7 @@ static bool policy_keeps(struct policy *policy, uint32_t index, const struct rec
     return trace->span_count > 0 && trace->end_ns > trace->start_ns &&
            trace->end_ns - trace->start_ns >= policy->settings.latency_ns;
   case SAMPLING_ATTRIBUTE: return (trace->matches >> index & 1) != 0;
-  case SAMPLING_PROBABILITY: return trace_randomness(trace) >= policy->threshold;
+  case SAMPLING_PROBABILITY: return sampling_randomness(trace) >= policy->threshold;
   case SAMPLING_RATE_LIMIT: return take_token(policy, now_ns);
   case SAMPLING_NONE:
   case SAMPLING_SEVERITY: break;

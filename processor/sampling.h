@@ -65,6 +65,9 @@ struct sampling_verdict {
 // trace: the facts merged over all records. now_ns: monotonic, for rate_limit.
 struct sampling_verdict sampling_decide(struct sampling *sampling, const struct record_trace *trace, uint64_t now_ns);
 
+// R of a trace, 56 bits: the explicit rv, else the last 56 bits of its id.
+uint64_t sampling_randomness(const struct record_trace *trace);
+
 // A verdict in 32 bits, to be remembered for late spans, and back.
 uint32_t sampling_verdict_pack(const struct sampling_verdict *verdict);
 struct sampling_verdict sampling_verdict_unpack(const struct sampling *sampling, uint32_t packed);

@@ -12,8 +12,10 @@
 // The lock is for trace_facts_lookup, which the API's threads call; the pipeline takes it once a record or verdict.
 #include "processor/trace_facts.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/table.h"
 #include "base/thread.h"
 #include "store/segment_index.h"
@@ -23,10 +25,20 @@
 #define REQUESTS_DEFAULT 262144u
 #define LATE_MAX         131072u // beyond, late spans are not marked as such
 
+struct waiting {
+  uint64_t start_and_flags;
+  uint32_t matches, duration_us; // saturates at 71 minutes
+};
+static_assert(sizeof(struct waiting) == 16, "24 bytes a waiting trace with its key");
+
+struct link {
+  uint64_t trace_key, randomness;
+};
+
 struct trace_facts {
   struct trace_facts_options options;
   struct mutex lock;
-  struct table *waiting;         // trace key → struct record_trace
+  struct table *waiting;         // trace key → struct waiting
   struct table_recent *verdicts; // trace key → packed verdict
   struct table_recent *requests; // request key → packed verdict
   struct table *late;            // set of late_key
@@ -41,11 +53,11 @@ struct trace_facts *trace_facts_create(const struct trace_facts_options *options
   if (!facts->options.verdicts_max) facts->options.verdicts_max = VERDICTS_DEFAULT;
   if (!facts->options.requests_max) facts->options.requests_max = REQUESTS_DEFAULT;
   mutex_init(&facts->lock);
-  facts->waiting = table_create(sizeof(struct record_trace), facts->options.waiting_max);
+  facts->waiting = table_create(sizeof(struct waiting), facts->options.waiting_max);
   facts->verdicts = table_recent_create(facts->options.verdicts_max);
   facts->requests = table_recent_create(facts->options.requests_max);
   facts->late = table_create(0, LATE_MAX);
-  for (int i = 0; i < 2; i++) facts->links[i] = table_create(sizeof(uint64_t), facts->options.requests_max / 2 + 1);
+  for (int i = 0; i < 2; i++) facts->links[i] = table_create(sizeof(struct link), facts->options.requests_max / 2 + 1);
   return facts;
 }
 
@@ -63,28 +75,49 @@ void trace_facts_destroy(struct trace_facts *facts) {
 // --- watch
 // --------------------------------------------------------------------------------------------------------------
 
-static void merge_trace(struct record_trace *into, const struct record_trace *from, bool is_new) {
-  if (is_new) {
-    *into = *from;
-    return;
-  }
+// Flags beyond enum record_trace_flag's that fit the low byte.
+#define WAITING_HAS_SPANS 128u
+#define WAITING_FLAGS     (RECORD_TRACE_ERROR | RECORD_TRACE_EXCEPTION)
+
+static uint32_t duration_us(uint64_t start_us, uint64_t end_us) {
+  if (end_us <= start_us) return 0;
+  return end_us - start_us > UINT32_MAX ? UINT32_MAX : (uint32_t)(end_us - start_us);
+}
+
+static void merge_trace(struct waiting *into, const struct record_trace *from) {
+  uint64_t flags = (into->start_and_flags & 255) | (from->flags & WAITING_FLAGS);
+  uint64_t start_us = into->start_and_flags >> 8;
   if (from->span_count > 0) {
-    if (into->span_count == 0 || from->start_ns < into->start_ns) into->start_ns = from->start_ns;
-    if (from->end_ns > into->end_ns) into->end_ns = from->end_ns;
-    into->span_count += from->span_count;
+    uint64_t from_start_us = from->start_ns / NS_PER_US, from_end_us = from->end_ns / NS_PER_US;
+    uint64_t end_us = start_us + into->duration_us;
+    bool first = !(flags & WAITING_HAS_SPANS);
+    if (first || from_start_us < start_us) start_us = from_start_us;
+    if (first || from_end_us > end_us) end_us = from_end_us;
+    into->duration_us = duration_us(start_us, end_us);
+    flags |= WAITING_HAS_SPANS;
   }
-  if (from->flags & RECORD_TRACE_RANDOMNESS) into->randomness = from->randomness;
-  if (from->flags & RECORD_TRACE_THRESHOLD && from->threshold > into->threshold) into->threshold = from->threshold;
-  into->flags |= from->flags;
+  into->start_and_flags = start_us << 8 | flags;
   into->matches |= from->matches;
+}
+
+// The merged facts as sampling wants them; id and randomness are the record's.
+static struct record_trace unpack(const struct waiting *waiting, const struct record_trace *record) {
+  struct record_trace trace = *record;
+  bool has_spans = (waiting->start_and_flags & WAITING_HAS_SPANS) != 0;
+  trace.flags |= waiting->start_and_flags & WAITING_FLAGS;
+  trace.matches = waiting->matches;
+  trace.span_count = has_spans ? 1 : 0;
+  trace.start_ns = (waiting->start_and_flags >> 8) * NS_PER_US;
+  trace.end_ns = trace.start_ns + waiting->duration_us * NS_PER_US;
+  return trace;
 }
 
 static uint64_t late_key(uint64_t trace_key, uint64_t sequence) {
   return trace_key ^ sequence * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-static void link_request(struct trace_facts *facts, uint64_t request_key, uint64_t trace_key) {
-  uint64_t *link = table_insert(facts->links[0], request_key, NULL);
+static void link_request(struct trace_facts *facts, uint64_t request_key, const struct record_trace *trace) {
+  struct link *link = table_insert(facts->links[0], request_key, NULL);
   if (!link) {
     struct table *oldest = facts->links[1];
     facts->links[1] = facts->links[0];
@@ -92,7 +125,8 @@ static void link_request(struct trace_facts *facts, uint64_t request_key, uint64
     table_clear(oldest);
     link = table_insert(oldest, request_key, NULL);
   }
-  *link = trace_key;
+  link->trace_key = segment_index_trace_key(trace->trace_id);
+  link->randomness = sampling_randomness(trace);
 }
 
 bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struct record_facts *record) {
@@ -112,16 +146,15 @@ bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struc
       table_insert(facts->late, late_key(key, sequence), NULL);
       continue;
     }
-    bool is_new;
-    struct record_trace *into = table_insert(facts->waiting, key, &is_new);
-    if (into) merge_trace(into, &trace, is_new); // without a place the record's own facts decide at settle
+    struct waiting *into = table_insert(facts->waiting, key, NULL);
+    if (into) merge_trace(into, &trace); // without a place the record's own facts decide at settle
   }
   const uint8_t *cursor = record->requests;
   struct record_request request;
   while (record_facts_next_request(record, &cursor, &request)) {
     if (request.trace == RECORD_NO_TRACE) continue;
     record_facts_trace(record, request.trace, &trace);
-    link_request(facts, request.key, segment_index_trace_key(trace.trace_id));
+    link_request(facts, request.key, &trace);
   }
   mutex_unlock(&facts->lock);
   return true;
@@ -150,9 +183,10 @@ struct trace_facts_verdict trace_facts_settle(struct trace_facts *facts, uint64_
   struct trace_facts_verdict answer;
   uint32_t packed;
   mutex_lock(&facts->lock);
-  struct record_trace *waiting = table_find(facts->waiting, key);
+  const struct waiting *waiting = table_find(facts->waiting, key);
   if (waiting) {
-    answer = decide(facts, key, waiting, now_ns);
+    struct record_trace merged = unpack(waiting, trace);
+    answer = decide(facts, key, &merged, now_ns);
   } else if (table_recent_get(facts->verdicts, key, &packed)) {
     answer = remembered(facts, packed);
   } else {
@@ -168,15 +202,17 @@ struct trace_facts_verdict trace_facts_settle_request(struct trace_facts *facts,
   struct trace_facts_verdict answer = {.known = false};
   uint32_t packed;
   mutex_lock(&facts->lock);
-  uint64_t *link = table_find(facts->links[0], request_key);
+  const struct link *link = table_find(facts->links[0], request_key);
   if (!link) link = table_find(facts->links[1], request_key);
   if (table_recent_get(facts->requests, request_key, &packed) && (packed & 1)) {
     answer = remembered(facts, packed);
   } else if (link) {
-    struct record_trace *waiting = table_find(facts->waiting, *link);
+    const struct waiting *waiting = table_find(facts->waiting, link->trace_key);
     if (waiting) {
-      answer = decide(facts, *link, waiting, now_ns);
-    } else if (table_recent_get(facts->verdicts, *link, &packed)) {
+      struct record_trace id = {.flags = RECORD_TRACE_RANDOMNESS, .randomness = link->randomness};
+      struct record_trace merged = unpack(waiting, &id);
+      answer = decide(facts, link->trace_key, &merged, now_ns);
+    } else if (table_recent_get(facts->verdicts, link->trace_key, &packed)) {
       answer = remembered(facts, packed);
     }
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The facts of every trace that waits for its verdict, merged over the records it came in, and the remembered verdicts
-// of those that have one. A waiting trace costs 72 bytes in a table of bounded size; a verdict 16 bytes in a memory
+// of those that have one. A waiting trace costs 24 bytes in a table of bounded size; a verdict 16 bytes in a memory
 // that forgets the oldest. A span that arrives after its trace's verdict follows it.
 //
 // One thread merges and settles (the pipeline's); trace_facts_lookup may be called by any thread.
@@ -18,7 +18,7 @@ struct trace_facts;
 
 struct trace_facts_options {
   struct sampling *sampling;
-  uint32_t waiting_max;  // traces; default 1 000 000
+  uint32_t waiting_max;  // traces; default 1 800 000
   uint32_t verdicts_max; // remembered, default 1 000 000
   uint32_t requests_max; // request ids linked to traces, default 262 144
 };
