@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: an array of events whose texts are cut to their stored lengths and copied into one arena, which is
+// dropped with the batch.
+#include "store/issue_batch.h"
+
+#include <stdlib.h>
+
+static struct slice copy(struct arena *arena, struct slice text, size_t bytes_max) {
+  struct slice cut = issue_cut(text, bytes_max);
+  return cut.len == 0 ? (struct slice){0} : arena_copy(arena, cut);
+}
+
+enum status issue_batch_init(struct issue_batch *batch) {
+  *batch = (struct issue_batch){0};
+  arena_init(&batch->arena, ISSUE_BATCH_MEMORY_MAX);
+  batch->events = calloc(ISSUE_BATCH_EVENTS_MAX, sizeof *batch->events);
+  return batch->events ? STATUS_OK : STATUS_NO_MEMORY;
+}
+
+void issue_batch_finish(struct issue_batch *batch) {
+  free(batch->events);
+  batch->events = NULL;
+  arena_finish(&batch->arena);
+}
+
+void issue_batch_clear(struct issue_batch *batch) {
+  batch->count = 0;
+  arena_reset(&batch->arena);
+}
+
+bool issue_batch_is_full(const struct issue_batch *batch) {
+  return batch->count == ISSUE_BATCH_EVENTS_MAX || batch->arena.used_bytes >= ISSUE_BATCH_BYTES_MAX;
+}
+
+static void copy_texts(struct arena *arena, struct issue_event *event) {
+  struct slice *words[] = {&event->type,    &event->level,       &event->platform,  &event->service,
+                           &event->release, &event->environment, &event->request_id};
+  for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) *words[i] = copy(arena, *words[i], ISSUE_WORD_BYTES_MAX);
+  event->title = copy(arena, event->title, ISSUE_TITLE_BYTES_MAX);
+  event->value = copy(arena, event->value, ISSUE_TEXT_BYTES_MAX);
+  event->culprit = copy(arena, event->culprit, ISSUE_TEXT_BYTES_MAX);
+  event->trace_id = copy(arena, event->trace_id, 16);
+  event->span_id = copy(arena, event->span_id, 8);
+  event->grouping = copy(arena, event->grouping, SIZE_MAX);
+  event->document = copy(arena, event->document, SIZE_MAX);
+  if (event->title.len == 0) event->title = SLICE_LITERAL("<unlabeled event>");
+}
+
+static void copy_lists(struct arena *arena, struct issue_event *event) {
+  struct issue_hash *hashes = arena_alloc_array(arena, event->hash_count, sizeof *hashes);
+  for (uint32_t i = 0; hashes && i < event->hash_count; i++) {
+    hashes[i] = event->hashes[i];
+    hashes[i].algorithm = (const char *)arena_copy(arena, slice_from_cstr(event->hashes[i].algorithm)).ptr;
+    hashes[i].variant = (const char *)arena_copy(arena, slice_from_cstr(event->hashes[i].variant)).ptr;
+  }
+  event->hashes = hashes;
+  struct issue_tag *tags = arena_alloc_array(arena, event->tag_count, sizeof *tags);
+  uint32_t count = 0;
+  for (uint32_t i = 0; tags && i < event->tag_count; i++) {
+    struct issue_tag tag = {.key = copy(arena, event->tags[i].key, ISSUE_WORD_BYTES_MAX),
+                            .value = copy(arena, event->tags[i].value, ISSUE_WORD_BYTES_MAX)};
+    if (tag.key.len > 0 && tag.value.len > 0) tags[count++] = tag;
+  }
+  event->tags = tags;
+  event->tag_count = count;
+}
+
+enum status issue_batch_add(struct issue_batch *batch, const struct issue_event *event) {
+  ASSERT(!issue_batch_is_full(batch));
+  ASSERT(event->hash_count >= 1 && event->hash_count <= ISSUE_EVENT_HASHES_MAX);
+  struct issue_event *mine = &batch->events[batch->count];
+  *mine = *event;
+  if (event->document.len + event->grouping.len > ISSUE_BATCH_MEMORY_MAX / 2) return STATUS_TOO_LARGE;
+  copy_texts(&batch->arena, mine);
+  copy_lists(&batch->arena, mine);
+  if (arena_exhausted(&batch->arena)) {
+    batch->arena.exhausted = false; // what was copied is lost until the batch is cleared, the batch itself stays good
+    return STATUS_TOO_LARGE;
+  }
+  batch->count++;
+  return STATUS_OK;
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Projects and their ingest keys. A fresh install has one project, `default`, with a random key. Any thread.
+#ifndef STORE_PROJECT_STORE_H
+#define STORE_PROJECT_STORE_H
+
+#include "store/database.h"
+
+#define PROJECT_STORE_DEFAULT        1 // id of the project `default`
+#define PROJECT_STORE_SLUG_BYTES_MAX 50
+#define PROJECT_STORE_KEY_BYTES      32 // hex digits
+
+struct project {
+  uint32_t id;
+  char slug[PROJECT_STORE_SLUG_BYTES_MAX + 1];
+  char key[PROJECT_STORE_KEY_BYTES + 1]; // the oldest active one, "" when there is none
+};
+
+// Makes the project `default` and a key for it when they are missing.
+enum status project_store_ensure_default(struct database *database, const struct clock *clock,
+                                         struct project *out_project, struct error *error);
+// slug: 1 to 50 of a-z, 0-9, '-' and '_', not starting with '-'. STATUS_INVALID, STATUS_CONFLICT when it is taken.
+enum status project_store_create(struct database *database, const struct clock *clock, struct slice slug,
+                                 struct project *out_project, struct error *error);
+// Another key for a project. STATUS_NOT_FOUND.
+enum status project_store_add_key(struct database *database, const struct clock *clock, uint32_t project,
+                                  char out_key[PROJECT_STORE_KEY_BYTES + 1], struct error *error);
+// All projects by id, up to max; *out_count is how many were filled.
+enum status project_store_list(struct database *database, struct project *out_projects, uint32_t max,
+                               uint32_t *out_count, struct error *error);
+// The project an active key belongs to. STATUS_NOT_FOUND.
+enum status project_store_find_key(struct database *database, struct slice key, uint32_t *out_project,
+                                   struct error *error);
+
+#endif
