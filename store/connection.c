@@ -145,7 +145,6 @@ enum status connection_open(const char *path, enum connection_mode mode, struct 
     harden(connection->native);
     sqlite3_busy_timeout(connection->native, BUSY_TIMEOUT_MS);
     if (mode == CONNECTION_WRITE) {
-      sqlite3_wal_hook(connection->native, on_commit, connection);
       connection_execute(connection, settings_write);
     } else {
       sqlite3_db_config(connection->native, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
@@ -153,6 +152,8 @@ enum status connection_open(const char *path, enum connection_mode mode, struct 
       connection_execute(connection, settings_read);
     }
     connection_execute(connection, settings_common);
+    // Behind the settings: wal_autocheckpoint puts its own hook in this place.
+    if (mode == CONNECTION_WRITE) sqlite3_wal_hook(connection->native, on_commit, connection);
     connection_query_i64(connection, "PRAGMA schema_version"); // reads the header: is this a database at all
   }
   if (connection->status != STATUS_OK) {

@@ -15,8 +15,8 @@ CREATE TABLE project (
   slug TEXT NOT NULL UNIQUE,
   created_ns INTEGER NOT NULL,
   issues_made INTEGER NOT NULL DEFAULT 0, -- the last number given to a short id
-  day INTEGER NOT NULL DEFAULT 0,         -- days since 1970 …
-  day_groups INTEGER NOT NULL DEFAULT 0   -- … and the issues made on that day, for the cap
+  day INTEGER NOT NULL DEFAULT 0,         -- days since 1970
+  day_groups INTEGER NOT NULL DEFAULT 0   -- issues made on that day, for the cap
 ) STRICT;
 
 CREATE TABLE project_key (

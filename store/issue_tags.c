@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: a list of (key, value, count) with a hash table beside it. The list has room for every tag of one batch
+// with sensible events; when it is full further new pairs of the batch go uncounted into `dropped`. Writing walks the
+// list: the row of a value that is there already is counted up; a new value is inserted if its key has room, a new key
+// if the issue has room; the totals of a key are summed in memory and written once.
+#include "store/issue_tags.h"
+
+#include <stdlib.h>
+
+#include "base/hash.h"
+#include "base/table.h"
+
+#define PAIRS_MAX        8192
+#define KEYS_MAX         512
+#define KNOWN_VALUES_MAX 500 // services, environments
+
+struct pair {
+  struct slice key, value;
+  uint32_t count;
+  uint32_t key_index;
+};
+
+struct key {
+  struct slice name;
+  uint32_t total;
+  int32_t stored; // values in the database; -1: the key is not there
+  uint32_t added; // values inserted now
+  bool refused;   // the issue has no room for it
+};
+
+struct issue_tags {
+  struct pair pairs[PAIRS_MAX];
+  uint32_t pair_count;
+  struct key keys[KEYS_MAX];
+  uint32_t key_count;
+  uint32_t dropped;
+  uint64_t seed;
+  struct table *index; // hash of key and value → pair + 1; hash of key → key + 1
+};
+
+struct issue_tags *issue_tags_create(void) {
+  struct issue_tags *tags = calloc(1, sizeof *tags);
+  if (!tags) return NULL;
+  tags->seed = random_u64();
+  tags->index = table_create(sizeof(uint64_t), PAIRS_MAX + KEYS_MAX);
+  if (tags->index) return tags;
+  free(tags);
+  return NULL;
+}
+
+void issue_tags_destroy(struct issue_tags *tags) {
+  if (!tags) return;
+  table_destroy(tags->index);
+  free(tags);
+}
+
+void issue_tags_clear(struct issue_tags *tags) {
+  if (tags->pair_count > 0 || tags->key_count > 0) table_clear(tags->index);
+  tags->pair_count = tags->key_count = tags->dropped = 0;
+}
+
+static struct key *key_of(struct issue_tags *tags, struct slice name, uint64_t hash) {
+  bool is_new = false;
+  uint64_t *slot = table_insert(tags->index, hash, &is_new);
+  if (!slot) return NULL;
+  if (!is_new) return &tags->keys[*slot - 1];
+  if (tags->key_count == KEYS_MAX) {
+    table_remove(tags->index, hash);
+    return NULL;
+  }
+  tags->keys[tags->key_count] = (struct key){.name = name};
+  *slot = ++tags->key_count;
+  return &tags->keys[*slot - 1];
+}
+
+static void count_one(struct issue_tags *tags, struct slice name, struct slice value) {
+  if (name.len == 0 || value.len == 0) return;
+  uint64_t hash = hash_xxh3_seeded(name, tags->seed);
+  struct key *key = key_of(tags, name, hash);
+  if (!key) {
+    tags->dropped++;
+    return;
+  }
+  key->total++;
+  bool is_new = false;
+  uint64_t *slot = table_insert(tags->index, hash_xxh3_seeded(value, hash), &is_new);
+  if (!slot) return;
+  if (is_new && tags->pair_count == PAIRS_MAX) {
+    table_remove(tags->index, hash_xxh3_seeded(value, hash));
+    return;
+  }
+  if (is_new) {
+    struct pair pair = {.key = name, .value = value, .key_index = (uint32_t)(key - tags->keys)};
+    tags->pairs[tags->pair_count] = pair;
+    *slot = ++tags->pair_count;
+  }
+  tags->pairs[*slot - 1].count++;
+}
+
+static const char *const own_tags[] = {"service", "environment", "release", "level"};
+
+void issue_tags_count(struct issue_tags *tags, const struct issue_event *event) {
+  const struct slice own_values[] = {event->service, event->environment, event->release, event->level};
+  for (size_t i = 0; i < 4; i++) count_one(tags, slice_from_cstr(own_tags[i]), own_values[i]);
+  for (uint32_t i = 0; i < event->tag_count; i++) {
+    bool own = false;
+    for (size_t k = 0; k < 4; k++) own |= slice_equal_cstr(event->tags[i].key, own_tags[k]) && own_values[k].len > 0;
+    if (!own) count_one(tags, event->tags[i].key, event->tags[i].value);
+  }
+}
+
+static void load_key(struct connection *writer, uint32_t issue, struct key *key) {
+  struct statement select =
+      connection_statement(writer, "SELECT value_count FROM issue_tag_key WHERE issue_id = ?1 AND key = ?2");
+  statement_bind_i64(&select, 1, issue);
+  statement_bind_text(&select, 2, key->name);
+  key->stored = statement_step(&select) ? (int32_t)statement_i64(&select, 0) : -1;
+  statement_reset(&select);
+}
+
+static uint32_t count_keys(struct connection *writer, uint32_t issue) {
+  struct statement count = connection_statement(writer, "SELECT count(*) FROM issue_tag_key WHERE issue_id = ?1");
+  statement_bind_i64(&count, 1, issue);
+  uint32_t keys = statement_step(&count) ? (uint32_t)statement_i64(&count, 0) : 0;
+  statement_reset(&count);
+  return keys;
+}
+
+static bool is_filter(struct slice key) {
+  return slice_equal_cstr(key, "service") || slice_equal_cstr(key, "environment");
+}
+
+static void note_known(struct connection *writer, const struct pair *pair) {
+  struct statement insert = connection_statement(
+      writer,
+      "INSERT INTO known_value (key, value) SELECT ?1, ?2 WHERE (SELECT count(*) FROM known_value WHERE key = ?1) "
+      "< ?3 ON CONFLICT DO NOTHING");
+  statement_bind_text(&insert, 1, pair->key);
+  statement_bind_text(&insert, 2, pair->value);
+  statement_bind_i64(&insert, 3, KNOWN_VALUES_MAX);
+  statement_run(&insert);
+}
+
+static void write_pair(struct connection *writer, uint32_t issue, const struct pair *pair, struct key *key) {
+  if (key->stored > 0) {
+    struct statement update = connection_statement(
+        writer, "UPDATE issue_tag SET count = count + ?4 WHERE issue_id = ?1 AND key = ?2 AND value = ?3");
+    statement_bind_i64(&update, 1, issue);
+    statement_bind_text(&update, 2, pair->key);
+    statement_bind_text(&update, 3, pair->value);
+    statement_bind_i64(&update, 4, pair->count);
+    statement_run(&update);
+    if (connection_status(writer) == STATUS_OK && connection_changes(writer) > 0) return;
+  }
+  if ((key->stored > 0 ? (uint32_t)key->stored : 0) + key->added >= ISSUE_TAG_VALUES_MAX) return;
+  struct statement insert =
+      connection_statement(writer, "INSERT INTO issue_tag (issue_id, key, value, count) VALUES (?1, ?2, ?3, ?4)");
+  statement_bind_i64(&insert, 1, issue);
+  statement_bind_text(&insert, 2, pair->key);
+  statement_bind_text(&insert, 3, pair->value);
+  statement_bind_i64(&insert, 4, pair->count);
+  statement_run(&insert);
+  key->added++;
+  if (is_filter(pair->key)) note_known(writer, pair);
+}
+
+static void write_key(struct connection *writer, uint32_t issue, const struct key *key) {
+  struct statement upsert = connection_statement(
+      writer, "INSERT INTO issue_tag_key (issue_id, key, total, value_count) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO "
+              "UPDATE SET total = total + ?3, value_count = value_count + ?4");
+  statement_bind_i64(&upsert, 1, issue);
+  statement_bind_text(&upsert, 2, key->name);
+  statement_bind_i64(&upsert, 3, key->total);
+  statement_bind_i64(&upsert, 4, key->added);
+  statement_run(&upsert);
+}
+
+uint32_t issue_tags_write(struct issue_tags *tags, struct connection *writer, uint32_t issue) {
+  uint32_t dropped = tags->dropped;
+  int64_t room = -1; // for new keys; asked for once, when the first new key is met
+  for (uint32_t i = 0; i < tags->key_count; i++) {
+    struct key *key = &tags->keys[i];
+    load_key(writer, issue, key);
+    if (key->stored >= 0) continue;
+    if (room < 0) {
+      uint32_t there = count_keys(writer, issue);
+      room = there < ISSUE_TAG_KEYS_MAX ? ISSUE_TAG_KEYS_MAX - there : 0;
+    }
+    key->refused = room == 0;
+    if (key->refused) {
+      dropped += key->total;
+    } else {
+      room--;
+    }
+  }
+  for (uint32_t i = 0; i < tags->pair_count; i++) {
+    struct key *key = &tags->keys[tags->pairs[i].key_index];
+    if (!key->refused) write_pair(writer, issue, &tags->pairs[i], key);
+  }
+  for (uint32_t i = 0; i < tags->key_count; i++) {
+    if (!tags->keys[i].refused) write_key(writer, issue, &tags->keys[i]);
+  }
+  issue_tags_clear(tags);
+  return dropped;
+}
