@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How fast one core goes through OTLP: a request of 512 spans of about 490 bytes, the size that an SDK's batch
+// processor sends, through the scan, through the scan with wanted attributes, through protobuf-c and through the
+// splice.
+//
+//   bench_otlp_scan [seconds per line, default 1]
+#include <opentelemetry/proto/collector/trace/v1/trace_service.pb-c.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/buffer.h"
+#include "base/clock.h"
+#include "proto/otlp_scan.h"
+#include "proto/otlp_splice.h"
+#include "proto/wire.h"
+
+#define SPANS 512
+
+static void put_string_attribute(struct buffer *out, uint32_t field, const char *key, const char *value) {
+  struct wire_open_field pair, any;
+  wire_open(out, field, 60, &pair);
+  wire_put_bytes_field(out, 1, slice_from_cstr(key));
+  wire_open(out, 2, 30, &any);
+  wire_put_bytes_field(out, 1, slice_from_cstr(value));
+  wire_close(out, &any);
+  wire_close(out, &pair);
+}
+
+static void put_integer_attribute(struct buffer *out, uint32_t field, const char *key, uint64_t value) {
+  struct wire_open_field pair, any;
+  wire_open(out, field, 60, &pair);
+  wire_put_bytes_field(out, 1, slice_from_cstr(key));
+  wire_open(out, 2, 4, &any);
+  wire_put_varint_field(out, 3, value);
+  wire_close(out, &any);
+  wire_close(out, &pair);
+}
+
+static void put_span(struct buffer *out, uint32_t index, bool ascii) {
+  struct wire_open_field span, status;
+  uint8_t id[24] = {
+      1, 2, 3, 4, 5, 6, 7, 8, (uint8_t)index, (uint8_t)(index >> 8), 11, 12, 13, 14, 15, 16, 17, (uint8_t)index};
+  wire_open(out, 2, 490, &span);
+  wire_put_bytes_field(out, 1, slice_make(id, 16));
+  wire_put_bytes_field(out, 2, slice_make(id + 8, 8));
+  wire_put_bytes_field(out, 4, slice_make(id + 16, 8));
+  wire_put_bytes_field(
+      out, 5, slice_from_cstr(ascii ? "GET /api/v1/carts/{cart_id}/items" : "GET /api/v1/körbe/{nr}/sächelchen"));
+  wire_put_varint_field(out, 6, 2);
+  wire_put_fixed64_field(out, 7, UINT64_C(1700000000000000000) + index);
+  wire_put_fixed64_field(out, 8, UINT64_C(1700000000012345678) + index);
+  put_string_attribute(out, 9, "http.request.method", "GET");
+  put_string_attribute(out, 9, "http.route", "/api/v1/carts/{cart_id}/items");
+  put_string_attribute(out, 9, "url.path", "/api/v1/carts/0123456789/items");
+  put_string_attribute(out, 9, "url.scheme", "https");
+  put_string_attribute(out, 9, "server.address", "cart.shop.svc.cluster.local");
+  put_integer_attribute(out, 9, "server.port", 8443);
+  put_integer_attribute(out, 9, "http.response.status_code", 200);
+  put_string_attribute(out, 9, "client.address", ascii ? "10.11.12.13" : "größenwahn");
+  put_string_attribute(out, 9, "user_agent.original", "Mozilla/5.0 (X11; Linux x86_64)");
+  put_string_attribute(out, 9, "network.protocol.version", "1.1");
+  wire_open(out, 15, 0, &status);
+  wire_close(out, &status);
+  wire_put_fixed32_field(out, 16, 0x101);
+  wire_close(out, &span);
+}
+
+static void put_request(struct buffer *out, bool ascii) {
+  struct wire_open_field resource_level, resource, scope_level, scope;
+  wire_open(out, 1, 250000, &resource_level);
+  wire_open(out, 1, 200, &resource);
+  put_string_attribute(out, 1, "service.name", "cart");
+  put_string_attribute(out, 1, "service.version", "1.2.3");
+  put_string_attribute(out, 1, "telemetry.sdk.language", "java");
+  wire_close(out, &resource);
+  wire_open(out, 2, 250000, &scope_level);
+  wire_open(out, 1, 30, &scope);
+  wire_put_bytes_field(out, 1, SLICE_LITERAL("io.opentelemetry.tomcat-10.0"));
+  wire_close(out, &scope);
+  for (uint32_t i = 0; i < SPANS; i++) put_span(out, i, ascii);
+  wire_close(out, &scope_level);
+  wire_close(out, &resource_level);
+  ASSERT(!out->failed);
+}
+
+struct bench {
+  struct slice payload;
+  const struct otlp_key_filter *filter;
+  struct buffer out;
+  uint64_t seen;
+};
+
+static void count_attribute(void *context, enum otlp_owner owner, const struct otlp_attribute *attribute) {
+  struct bench *bench = context;
+  (void)owner;
+  bench->seen += attribute->key.len;
+}
+
+static void run_scan(struct bench *bench) {
+  struct otlp_scan scan;
+  struct otlp_item item;
+  otlp_scan_init(&scan, OTLP_TRACES, bench->payload, NULL);
+  scan.filter = bench->filter;
+  scan.on_attribute = count_attribute;
+  scan.context = bench;
+  uint32_t items = 0;
+  while (otlp_scan_next(&scan, &item, NULL) == STATUS_OK) {
+    bench->seen += item.span.attribute_count;
+    items++;
+  }
+  ASSERT(items == SPANS);
+}
+
+static void run_protobuf_c(struct bench *bench) {
+  Opentelemetry__Proto__Collector__Trace__V1__ExportTraceServiceRequest *request =
+      opentelemetry__proto__collector__trace__v1__export_trace_service_request__unpack(NULL, bench->payload.len,
+                                                                                       bench->payload.ptr);
+  ASSERT(request);
+  bench->seen += request->n_resource_spans;
+  opentelemetry__proto__collector__trace__v1__export_trace_service_request__free_unpacked(request, NULL);
+}
+
+static enum otlp_splice_action keep_tenth(void *context, uint32_t index, struct slice item, struct slice *out_state) {
+  (void)context;
+  (void)item;
+  (void)out_state;
+  return index % 10 == 3 ? OTLP_SPLICE_KEEP : OTLP_SPLICE_DROP;
+}
+
+static void run_splice(struct bench *bench) {
+  uint32_t kept;
+  buffer_clear(&bench->out);
+  enum status status = otlp_splice(OTLP_TRACES, bench->payload, keep_tenth, NULL, &bench->out, &kept);
+  ASSERT(status == STATUS_OK);
+  bench->seen += kept;
+}
+
+static void measure(const char *name, void (*run)(struct bench *), struct bench *bench, double seconds) {
+  const struct clock *clock = clock_system();
+  run(bench); // warm up
+  uint64_t start = clock_monotonic_ns(clock), now = start, rounds = 0;
+  while (now - start < (uint64_t)(seconds * (double)NS_PER_S)) {
+    for (int i = 0; i < 16; i++) run(bench);
+    rounds += 16;
+    now = clock_monotonic_ns(clock);
+  }
+  double elapsed = (double)(now - start) / (double)NS_PER_S;
+  printf("%-28s %8.2f M spans/s  %6.2f GB/s\n", name, (double)(rounds * SPANS) / elapsed / 1e6,
+         (double)(rounds * bench->payload.len) / elapsed / 1e9);
+}
+
+int main(int argc, char **argv) {
+  double seconds = argc > 1 ? atof(argv[1]) : 1.0;
+  struct buffer ascii, other;
+  struct otlp_key_filter filter = {{0}};
+  buffer_init(&ascii, 1 << 20);
+  buffer_init(&other, 1 << 20);
+  put_request(&ascii, true);
+  put_request(&other, false);
+  otlp_key_filter_add(&filter, SLICE_LITERAL("http.request.header.x-request-id"));
+  otlp_key_filter_add(&filter, SLICE_LITERAL("request_id"));
+  otlp_key_filter_add(&filter, SLICE_LITERAL("http.response.status_code"));
+
+  struct bench bench = {.payload = buffer_slice(&ascii)};
+  buffer_init(&bench.out, 1 << 20);
+  printf("%u spans, %zu bytes, %zu a span\n", SPANS, ascii.len, ascii.len / SPANS);
+  measure("scan", run_scan, &bench, seconds);
+  bench.filter = &filter;
+  measure("scan, wanted attributes", run_scan, &bench, seconds);
+  bench.filter = NULL;
+  bench.payload = buffer_slice(&other);
+  measure("scan, text beyond ASCII", run_scan, &bench, seconds);
+  bench.payload = buffer_slice(&ascii);
+  measure("splice of every tenth", run_splice, &bench, seconds);
+  measure("protobuf-c unpack", run_protobuf_c, &bench, seconds);
+  buffer_finish(&bench.out);
+  buffer_finish(&ascii);
+  buffer_finish(&other);
+  return bench.seen == 0;
+}
