@@ -4,7 +4,7 @@
 // budget. One writer thread inside; any thread appends; each reader belongs to one thread. The format and the crash-safety
 // argument are at the top of journal.c.
 //
-// A sequence is a record's number, from 1, never reused, growing by 1. "Durable" means: written, and synced as the sync
+// A sequence is a record's number, from 1, never reused, growing by 1 (faults and damage leave gaps). "Durable" means: written, and synced as the sync
 // mode promises. Readers see durable records only.
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
@@ -33,12 +33,17 @@ struct journal_options {
   uint64_t sync_interval_ns;  // for JOURNAL_SYNC_INTERVAL
   uint64_t segment_bytes_max; // default 64 MiB; a larger record gets a segment of its own
   uint32_t segment_keys_max;  // roll when note_keys passed this many since the segment began; 0: no limit
-  uint64_t bytes_max;         // disk budget of all segments; at it appends fail with STATUS_UNAVAILABLE
+  uint64_t bytes_max;         // disk budget of all segments; at it appends fail with STATUS_UNAVAILABLE; 0: no limit.
+                              // Segments are at most a quarter of it, so that deleting whole ones makes room
   uint64_t pending_bytes_max; // appended and not yet durable, default 64 MiB; at it appends fail with STATUS_UNAVAILABLE
+  // The next record gets at least this sequence: one more than any cursor kept elsewhere has seen, so that numbers are not
+  // used twice when a power cut took records that were read but not synced (interval, never). 0: what is on disk decides.
+  uint64_t sequence_min;
   const struct journal_io *io;      // NULL: the operating system
   const struct clock *clock;
   struct metrics *metrics;    // may be NULL
-  // Called on the writer thread when a segment is complete (rolled); may be NULL. For index files.
+  // Called on the writer thread when a segment with records is complete (rolled, given up, or the journal closes); may be
+  // NULL. For index files. Opening never continues a segment: those found are sealed, without a call.
   void (*on_sealed)(void *context, uint64_t first_sequence);
   void *sealed_context;
 };
@@ -74,11 +79,15 @@ struct journal_location {
 };
 typedef void (*journal_ack_fn)(void *context, enum status status, uint64_t sequence, struct journal_location location);
 
-// Queues one record. STATUS_OK: ack will be called exactly once (ack may be NULL). STATUS_UNAVAILABLE (budget or pending
-// limit, closing, writer failed): ack is not called, the reason is in error.
+// Queues one record. STATUS_OK: ack will be called exactly once (ack may be NULL), maybe before this returns.
+// STATUS_UNAVAILABLE (budget or pending limit, closing, writer failed, no memory) and STATUS_TOO_LARGE (over
+// JOURNAL_RECORD_BYTES_MAX): ack is not called, the reason is in error. A record over pending_bytes_max is taken when
+// nothing else is pending.
+#define JOURNAL_RECORD_BYTES_MAX (UINT64_C(1) << 30)
 enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack, void *context,
                            struct error *error);
-// Blocks until everything appended so far is durable and synced, whatever the sync mode. STATUS_UNAVAILABLE on failure.
+// Blocks until everything appended so far is answered, durable and synced, whatever the sync mode. STATUS_UNAVAILABLE when
+// something failed meanwhile.
 enum status journal_flush(struct journal *journal);
 
 uint64_t journal_first_sequence(struct journal *journal);   // of the oldest record still there; next one when empty
@@ -123,13 +132,16 @@ struct journal_reader;
 // Starts at the first record >= sequence. STATUS_NO_MEMORY or STATUS_UNAVAILABLE only.
 enum status journal_reader_open(struct journal *journal, uint64_t sequence, struct journal_reader **out_reader);
 void journal_reader_close(struct journal_reader *reader);
-// STATUS_OK and a record, STATUS_END at the durable end (call again later). Damage met on the way is skipped, quarantined
-// and counted; a record is checked (header, section and body checksums) before it is handed out.
+// STATUS_OK and a record, STATUS_END at the durable end (call again later; the position is then behind it).
+// STATUS_UNAVAILABLE or STATUS_NO_MEMORY: the system has no descriptor or memory to give, call again later. Damage met on
+// the way is skipped, quarantined and counted; a record is checked (header, section and body checksums) before it is handed
+// out.
 enum status journal_reader_next(struct journal_reader *reader, struct journal_record *out_record);
 // The sequence the next call would look for.
 uint64_t journal_reader_position(const struct journal_reader *reader);
 void journal_reader_seek(struct journal_reader *reader, uint64_t sequence);
-// One record by where it lies (index files). STATUS_NOT_FOUND when the segment is gone, STATUS_CORRUPT.
+// One record by where it lies (index files); the position stays. STATUS_NOT_FOUND when the segment is gone, STATUS_CORRUPT,
+// STATUS_UNAVAILABLE, STATUS_NO_MEMORY.
 enum status journal_reader_at(struct journal_reader *reader, struct journal_location location,
                               struct journal_record *out_record);
 // The body, decompressed into `scratch` (cleared first) when needed; the view lives until either is used again.
