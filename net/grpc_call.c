@@ -77,6 +77,7 @@ void grpc_call_request(struct grpc_server_handle *server) {
   mutex_lock(&server->mutex);
   server->slot_count++;
   mutex_unlock(&server->mutex);
+  atomic_u64_set(&call->stage, GRPC_CALL_REQUESTED); // publishes all of the above to the thread that takes the call
   if (grpc_server_request_call(server->server, &call->call, &call->details, &call->metadata, server->queue,
                                server->queue, call) != GRPC_CALL_OK) {
     destroy(call, false);
@@ -105,6 +106,7 @@ static const struct grpc_method *find_method(const struct grpc_server_handle *se
 
 // "ipv4:192.0.2.1:5000" and "ipv6:[::1]:5000" to the address alone.
 static void set_peer(struct grpc_call_handle *call) {
+  if (call->peer[0]) return;
   char *uri = grpc_call_get_peer(call->call);
   if (!uri) return;
   struct slice text = slice_from_cstr(uri);
@@ -120,11 +122,20 @@ static void set_peer(struct grpc_call_handle *call) {
 }
 
 static void read_message(struct grpc_call_handle *call) {
-  call->stage = GRPC_CALL_READING;
   atomic_u64_set(&call->read_deadline_ns, now_ns() + READ_DEADLINE_NS);
+  grpc_call *native = call->call;
+  atomic_u64_set(&call->stage, GRPC_CALL_READING);
   const grpc_op op = {.op = GRPC_OP_RECV_MESSAGE, .data.recv_message.recv_message = &call->payload};
-  grpc_call_error failure = grpc_call_start_batch(call->call, &op, 1, call, NULL);
+  grpc_call_error failure = grpc_call_start_batch(native, &op, 1, call, NULL);
   ASSERT(failure == GRPC_CALL_OK);
+}
+
+// False when the caller's admit has finished the call.
+static bool is_admitted(struct grpc_call_handle *call) {
+  const struct grpc_server_options *options = &call->server->options;
+  if (!options->admit || call->method->handle == grpc_health_handle) return true;
+  set_peer(call);
+  return options->admit(options->admit_context, call) == STATUS_OK;
 }
 
 static void on_arrival(struct grpc_call_handle *call) {
@@ -145,13 +156,13 @@ static void on_arrival(struct grpc_call_handle *call) {
     grpc_call_refuse(call, "too many calls at a time, try again");
   } else if (!charge(call, deposit)) {
     grpc_call_refuse(call, "too much is in flight, try again");
-  } else {
+  } else if (is_admitted(call)) {
     read_message(call);
   }
 }
 
 static void on_message(struct grpc_call_handle *call) {
-  call->stage = GRPC_CALL_HANDLED;
+  atomic_u64_set(&call->stage, GRPC_CALL_HANDLED);
   atomic_u64_set(&call->read_deadline_ns, UINT64_MAX);
   if (!call->payload) {
     // No message before the end of the stream, or the call is dead already: too large, cancelled, overdue.
@@ -172,7 +183,7 @@ static void on_message(struct grpc_call_handle *call) {
 }
 
 void grpc_call_advance(struct grpc_call_handle *call, bool success) {
-  switch (call->stage) {
+  switch ((enum grpc_call_stage)atomic_u64_get(&call->stage)) {
   case GRPC_CALL_REQUESTED:
     if (success) {
       on_arrival(call);
@@ -182,7 +193,7 @@ void grpc_call_advance(struct grpc_call_handle *call, bool success) {
     break;
   case GRPC_CALL_READING: on_message(call); break;
   case GRPC_CALL_FINISHING: destroy(call, true); break;
-  case GRPC_CALL_HANDLED: ASSERT(!"an operation ended that nobody started"); break;
+  case GRPC_CALL_HANDLED: ASSERT(call == NULL); break; // no operation runs meanwhile
   }
 }
 
@@ -218,6 +229,10 @@ struct slice grpc_call_metadata(const struct grpc_call_handle *call, const char 
   return grpc_runtime_metadata(&call->metadata, key);
 }
 
+void *grpc_call_context(const struct grpc_call_handle *call) {
+  return call->method->context;
+}
+
 struct slice grpc_call_peer(const struct grpc_call_handle *call) {
   return slice_from_cstr(call->peer);
 }
@@ -225,8 +240,7 @@ struct slice grpc_call_peer(const struct grpc_call_handle *call) {
 // ---- the answer
 
 void grpc_call_finish(struct grpc_call_handle *call, enum grpc_code code, const char *message, struct slice body) {
-  ASSERT(call->stage != GRPC_CALL_FINISHING);
-  call->stage = GRPC_CALL_FINISHING;
+  ASSERT(atomic_u64_get(&call->stage) != GRPC_CALL_FINISHING);
   grpc_op ops[4] = {{.op = GRPC_OP_SEND_INITIAL_METADATA}};
   size_t n = 1;
   grpc_op *status = &ops[n++];
@@ -249,7 +263,9 @@ void grpc_call_finish(struct grpc_call_handle *call, enum grpc_code code, const 
   }
   release_message(call); // before the peer can see the answer; `body` may have pointed into it until here
   ops[n++] = (grpc_op){.op = GRPC_OP_RECV_CLOSE_ON_SERVER, .data.recv_close_on_server.cancelled = &call->cancelled};
-  grpc_call_error failure = grpc_call_start_batch(call->call, ops, n, call, NULL);
+  grpc_call *native = call->call;
+  atomic_u64_set(&call->stage, GRPC_CALL_FINISHING); // publishes all of the above to the thread that destroys
+  grpc_call_error failure = grpc_call_start_batch(native, ops, n, call, NULL);
   ASSERT(failure == GRPC_CALL_OK);
 }
 

@@ -20,7 +20,7 @@ enum grpc_call_stage { GRPC_CALL_REQUESTED, GRPC_CALL_READING, GRPC_CALL_HANDLED
 struct grpc_call_handle {
   struct grpc_server_handle *server;
   struct grpc_call_handle *previous, *next; // in the server's list of calls
-  enum grpc_call_stage stage;
+  struct atomic_u64 stage; // enum grpc_call_stage; written before the operation starts, read when it has ended
   grpc_call *call;
   const struct grpc_method *method;
   grpc_call_details details;

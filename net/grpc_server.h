@@ -35,6 +35,10 @@ struct grpc_server_options {
   struct tls_settings tls;
   const struct grpc_method *methods; // must outlive the server
   size_t method_count;
+  // Asked when a call of a method in the table has arrived and its message has not: STATUS_OK lets the message be read;
+  // anything else must have finished the call. May be NULL. Health/Check is not asked about.
+  enum status (*admit)(void *context, struct grpc_call_handle *call);
+  void *admit_context;
   struct budget *budget;    // charged for messages while a call lives; over it: UNAVAILABLE with RetryInfo
   size_t message_bytes_max; // on the wire; over it gRPC core answers RESOURCE_EXHAUSTED
   uint32_t threads;         // completion threads, at least 2; 0: max(2, cores)
@@ -52,6 +56,8 @@ struct slice grpc_call_message(const struct grpc_call_handle *call);
 enum encoding grpc_call_encoding(const struct grpc_call_handle *call); // of the message; identity when not compressed
 // A metadata value by its lower-case key, empty with NULL ptr when absent.
 struct slice grpc_call_metadata(const struct grpc_call_handle *call, const char *key);
+// The context of the call's method.
+void *grpc_call_context(const struct grpc_call_handle *call);
 struct slice grpc_call_peer(const struct grpc_call_handle *call);
 
 // gRPC status codes (grpc.github.io/grpc/core/md_doc_statuscodes.html).

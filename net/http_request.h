@@ -40,7 +40,7 @@ struct http_request {
   // libmicrohttpd's side only.
   enum http_request_phase phase;
   enum status refusal; // STATUS_OK: goes to the route
-  char refusal_text[128];
+  char refusal_text[ERROR_TEXT_MAX];
   const char *layout_fault; // of the header lines as they came; NULL: none
   bool close_after;
   uint64_t discarded_bytes;

@@ -300,9 +300,16 @@ static void judge_head(struct http_request *request, const char *version) {
            request->refusal == STATUS_METHOD ? "the path does not take this method" : "no such path");
     return;
   }
+  const struct http_server_options *options = &server->options;
+  struct error error = {{0}};
+  enum status status = options->admit ? options->admit(options->admit_context, request, &error) : STATUS_OK;
+  if (status != STATUS_OK) {
+    refuse(request, status, error.text);
+    return;
+  }
   uint64_t length = 0;
   slice_to_u64(http_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH), &length);
-  enum status status = http_request_reserve(request, length);
+  status = http_request_reserve(request, length);
   if (status != STATUS_OK) refuse(request, status, limit_text(status));
   if (atomic_bool_get(&server->abandoning)) refuse(request, STATUS_UNAVAILABLE, ABANDONED_TEXT);
 }

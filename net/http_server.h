@@ -50,6 +50,10 @@ struct http_server_options {
   // text answer.
   void (*on_refusal)(void *context, struct http_request *request, enum status status, const char *text);
   void *refusal_context;
+  // Asked when the headers of a routed request are there and its body is not: anything but STATUS_OK is answered
+  // through on_refusal with the words in error, and the body is never kept. May be NULL.
+  enum status (*admit)(void *context, const struct http_request *request, struct error *error);
+  void *admit_context;
   struct budget *budget;           // charged for bodies; NULL: none
   size_t body_bytes_max;           // on the wire
   uint32_t threads;                // 0: number of cores

@@ -70,7 +70,10 @@ static void open_server(struct fixture *f) {
 }
 
 static void close_server(struct fixture *f) {
-  if (f->kept) http_request_reply(f->kept, 200, NULL, slice_make(NULL, 0));
+  mutex_lock(&f->mutex);
+  struct http_request *kept = f->kept;
+  mutex_unlock(&f->mutex);
+  if (kept) http_request_reply(kept, 200, NULL, slice_make(NULL, 0));
   http_server_close(f->server, DEADLINE);
   condition_finish(&f->changed);
   mutex_finish(&f->mutex);
@@ -161,7 +164,7 @@ static void test_timeout_and_nobody(void **state) {
   snprintf(url, sizeof(url), "%s", f.url);
   memcpy(strstr(url, "/answer"), "/keep", 6);
   struct http_reply reply;
-  assert_int_equal(call("POST", url, 100 * NS_PER_MS, NULL, 0, &reply), STATUS_TIMEOUT);
+  assert_int_equal(call("POST", url, 500 * NS_PER_MS, NULL, 0, &reply), STATUS_TIMEOUT);
   assert_int_equal(reply.code, 0);
   close_server(&f);
   assert_int_equal(call("POST", f.url, DEADLINE, NULL, 0, &reply), STATUS_UNAVAILABLE);
