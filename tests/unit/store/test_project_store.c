@@ -65,8 +65,8 @@ static void bad_slugs_and_unknown_projects_are_refused(void **state) {
   struct error error = {0};
   struct database *database = open_ok(temporary_path(*state, "s.db"));
   struct project project = {0};
-  static const char *const bad[] = {"", "-x", "Shop", "a b", "a/b", "\xc3\xa9",
-                                    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+  static const char *const bad[] = {
+      "", "-x", "Shop", "a b", "a/b", "\xc3\xa9", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
   for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
     assert_int_equal(project_store_create(database, clock_system(), slice_from_cstr(bad[i]), &project, &error),
                      STATUS_INVALID);
