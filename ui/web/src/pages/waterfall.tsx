@@ -144,7 +144,14 @@ export function Waterfall({request, timeline, spanId}: {request: RequestDocument
     if (top < head) window.scrollBy(0, top - head);
     else if (top + rowHeight > window.innerHeight - foot) window.scrollBy(0, top + rowHeight - (window.innerHeight - foot));
   };
+  // The details make the frame narrower and what is above the rows taller: the row that was chosen stays where it is.
+  const chosenTop = useRef<number | null>(null);
+  const lastKey = useRef<string | null>(null);
+  const topOf = (key: string | null): number | null =>
+    list.current?.querySelector(`[data-key="${CSS.escape(key ?? '')}"]`)?.getBoundingClientRect().top ?? null;
   const select = (node: Node | null | undefined): void => {
+    chosenTop.current = topOf(node?.key ?? selectedKey);
+    lastKey.current = node?.key ?? selectedKey;
     setSelectedKey(node?.key ?? null);
     replace(hrefs.request(request.id, node?.span?.span_id));
   };
@@ -189,6 +196,11 @@ export function Waterfall({request, timeline, spanId}: {request: RequestDocument
     if (!node || selectedKey) return;
     setSelectedKey(node.key);
   }, [spanId, timeline]);
+  useLayoutEffect(() => {
+    const top = topOf(lastKey.current);
+    if (chosenTop.current !== null && top !== null && top !== chosenTop.current) window.scrollBy(0, top - chosenTop.current);
+    chosenTop.current = null;
+  }, [selectedKey]);
   // Once the details are there too: on a phone they cover half of the page.
   useEffect(() => {
     if (index >= 0) reveal(index);
@@ -227,7 +239,7 @@ export function Waterfall({request, timeline, spanId}: {request: RequestDocument
               const isFolded = folded.has(node.key);
               const canFold = node.children.length > 0;
               return (
-                <div key={node.key} id={`row-${from + offset}`} role="treeitem" aria-level={node.depth - minDepth + 1} aria-label={ariaLabel(node)}
+                <div key={node.key} data-key={node.key} id={`row-${from + offset}`} role="treeitem" aria-level={node.depth - minDepth + 1} aria-label={ariaLabel(node)}
                   aria-expanded={canFold ? !isFolded : undefined} aria-selected={node === selected} class={`row row-${node.kind}${node.failed ? ' row-failed' : ''}`}
                   onClick={() => select(node === selected ? null : node)}>
                   <div class="row-name" style={{paddingLeft: `${Math.min(indentMax, node.depth - minDepth) * (narrow ? 8 : 14)}px`}}>
