@@ -89,7 +89,7 @@ static inline void oracle_any_value(const oracle_any *theirs, const struct otlp_
     ASSERT(!otlp_any_next(&iter, &element));
     return;
   }
-  ASSERT(!"a kind");
+  ASSERT(false);
 }
 
 static inline void oracle_attributes(size_t count, oracle_key_value **theirs, struct otlp_field_iter ours) {

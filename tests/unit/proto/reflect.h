@@ -74,7 +74,7 @@ static inline void reflect_random_field(struct generator *generator, const Proto
   case PROTOBUF_C_TYPE_SINT32: wire_put_varint_field(out, field->id, (uint32_t)bits); break;
   case PROTOBUF_C_TYPE_INT64:
   case PROTOBUF_C_TYPE_UINT64: wire_put_varint_field(out, field->id, bits % 2 ? bits : 0 - bits); break;
-  default: ASSERT(!"a type that OTLP uses");
+  default: ASSERT(false);
   }
 }
 
