@@ -260,7 +260,8 @@ static void reply(struct http_request *request, uint32_t code, const char *conte
       MHD_add_response_header(response, request->reply_names[i], request->reply_values[i]);
     }
   }
-  request->response = response; // NULL, for want of memory, closes the connection
+  http_request_drop_body(request); // `body` may have pointed into it until here; a slow reader must not hold the budget
+  request->response = response;    // NULL, for want of memory, closes the connection
   request->code = code;
   http_server_wake(request);
 }
