@@ -276,7 +276,7 @@ static enum status admit(struct journal *journal, uint64_t bytes, struct error *
   if (used > options->bytes_max || bytes > options->bytes_max - used)
     return error_set(error, STATUS_UNAVAILABLE, "journal %s is full: %llu of %llu bytes", journal->name,
                      (unsigned long long)used, (unsigned long long)options->bytes_max);
-  if (journal->failed && clock_monotonic_ns(options->clock) < journal->probe_at_ns)
+  if (journal->failed && !options->keep_trying && clock_monotonic_ns(options->clock) < journal->probe_at_ns)
     return error_set(error, STATUS_UNAVAILABLE, "journal %s: the disk refuses writes", journal->name);
   return STATUS_OK;
 }
@@ -316,7 +316,9 @@ enum status journal_flush(struct journal *journal) {
   uint64_t ticket = journal->ticket_appended, failures = journal->failures;
   if (journal->flush_wanted < ticket) journal->flush_wanted = ticket;
   condition_signal(&journal->work);
-  while (journal->ticket_synced < ticket) condition_wait(&journal->durable, &journal->mutex);
+  bool endless = journal->options.keep_trying; // then the first failure ends the wait
+  while (journal->ticket_synced < ticket && !(endless && journal->failures != failures))
+    condition_wait(&journal->durable, &journal->mutex);
   bool failed = journal->failures != failures;
   mutex_unlock(&journal->mutex);
   return failed ? STATUS_UNAVAILABLE : STATUS_OK;

@@ -39,6 +39,9 @@ struct journal_options {
   // The next record gets at least this sequence: one more than any cursor kept elsewhere has seen, so that numbers are not
   // used twice when a power cut took records that were read but not synced (interval, never). 0: what is on disk decides.
   uint64_t sequence_min;
+  // What cannot be written stays pending and is tried again, in order, until it can be or the journal closes; appending is
+  // refused at pending_bytes_max only. For a journal that is fed from another one. Else: refused after the second try.
+  bool keep_trying;
   const struct journal_io *io;      // NULL: the operating system
   const struct clock *clock;
   struct metrics *metrics;    // may be NULL

@@ -20,6 +20,7 @@
 
 enum { GROUP_RECORDS_MAX = 512 };
 #define GROUP_BYTES_MAX (UINT64_C(8) << 20)
+#define RETRY_PAUSE_NS  (250 * NS_PER_MS)
 
 struct group {
   struct journal_pending *first;
@@ -159,21 +160,27 @@ static struct journal_pending *acknowledge(struct journal *journal, const struct
   return pending;
 }
 
-static void give_up(struct journal *journal, struct journal_pending *list, int error) {
+// Notes the failure. True: pause is over, try the same records again; false: refuse them.
+static bool note_failure(struct journal *journal) {
+  mutex_lock(&journal->mutex);
+  journal->failed = true;
+  journal->probe_at_ns = clock_monotonic_ns(journal->options.clock) + NS_PER_S;
+  journal->failures++;
+  condition_broadcast(&journal->durable);
+  if (journal->options.keep_trying && !journal->closing)
+    condition_wait_for(&journal->work, &journal->mutex, RETRY_PAUSE_NS);
+  bool again = journal->options.keep_trying && !journal->closing;
+  mutex_unlock(&journal->mutex);
+  return again;
+}
+
+static void refuse(struct journal *journal, struct journal_pending *list) {
   struct group group = {.first = list};
   for (struct journal_pending *pending = list; pending; pending = pending->next, group.count++)
     group.bytes += pending->bytes;
   mutex_lock(&journal->mutex);
-  bool failed_before = journal->failed;
-  journal->failed = true;
-  journal->probe_at_ns = clock_monotonic_ns(journal->options.clock) + NS_PER_S;
   journal->pending_bytes -= group.bytes;
-  journal->failures++;
   mutex_unlock(&journal->mutex);
-  if (!failed_before)
-    log_write(LOG_ERROR, "journal", "cannot write; new data is refused until it works again",
-              LOG_FIELDS(log_text("journal", journal->name), log_text("directory", journal->directory),
-                         log_text("error", strerror(-error)), log_u64("records_refused", group.count)));
   acknowledge(journal, &group, STATUS_UNAVAILABLE);
 }
 
@@ -192,11 +199,15 @@ static struct journal_pending *commit(struct journal *journal, struct journal_pe
       }
       journal_segment_retire(journal);
     }
-    log_write(LOG_WARN, "journal",
-              attempt == 0 ? "write or sync failed, trying once more on a new segment" : "failed again",
-              LOG_FIELDS(log_text("journal", journal->name), log_text("error", strerror(-result))));
+    if (attempt == 0)
+      log_write(LOG_WARN, "journal", "write or sync failed, trying once more on a new segment",
+                LOG_FIELDS(log_text("journal", journal->name), log_text("error", strerror(-result))));
   }
-  give_up(journal, list, result);
+  log_write(LOG_ERROR, "journal", "cannot write",
+            LOG_FIELDS(log_text("journal", journal->name), log_text("directory", journal->directory),
+                       log_text("error", strerror(-result))));
+  if (note_failure(journal)) return list;
+  refuse(journal, list);
   return NULL;
 }
 

@@ -3,8 +3,8 @@
 // The kept journal with its index files: append what settle keeps, find and read one request. Appending is the pipeline
 // thread's; finding is any thread's (each call opens its own reader).
 //
-// A record's section (store/record_facts.h) lists the traces and request ids in it, so that an index can be rebuilt and a
-// record's relevance seen without decompressing.
+// A record's section (store/record_facts.h) lists the traces and request ids in it, so that an index can be rebuilt and
+// a record's relevance seen without decompressing.
 #ifndef STORE_REQUEST_STORE_H
 #define STORE_REQUEST_STORE_H
 
@@ -20,9 +20,9 @@
 struct request_store;
 
 struct request_store_options {
-  struct journal_options kept;   // on_sealed is the store's own
-  struct journal *intake;        // searched too, from the settle position on: what waits for its verdict
-  uint32_t segment_keys_max;     // default 1 000 000
+  struct journal_options kept; // on_sealed is the store's own
+  struct journal *intake;      // searched too, from the settle position on: what waits for its verdict
+  uint32_t segment_keys_max;   // default 1 000 000
 };
 
 enum status request_store_open(const struct request_store_options *options, struct request_store **out_store,
@@ -47,7 +47,7 @@ void request_store_each_recent_key(struct request_store *store, uint32_t segment
 
 // Finding. The key set is widened: a request id leads to the traces it was seen on, a trace to its request ids, until
 // nothing new is found or a limit is reached.
-#define REQUEST_STORE_TRACES_MAX 64
+#define REQUEST_STORE_TRACES_MAX      64
 #define REQUEST_STORE_REQUEST_IDS_MAX 32
 struct request_store_limits {
   uint32_t records_max;      // records read, default 2 000
@@ -55,10 +55,10 @@ struct request_store_limits {
   uint64_t intake_bytes_max; // of waiting intake records looked at, newest first, default 256 MiB
 };
 struct request_store_item {
-  enum journal_kind kind;        // traces or logs
-  bool waiting;                  // still in the intake: no verdict yet
+  enum journal_kind kind; // traces or logs
+  bool waiting;           // still in the intake: no verdict yet
   uint64_t received_ns;
-  const struct otlp_item *item;  // valid during the call back
+  const struct otlp_item *item;     // valid during the call back
   const struct record_trace *trace; // facts with verdict, NULL for a log without a trace
 };
 struct request_store_result {
@@ -68,8 +68,8 @@ struct request_store_result {
   uint32_t request_id_count;
   bool truncated; // a limit was reached
 };
-// `id` is a request id, or a trace id as 32 hex digits (tried as both). Calls `each` once per span and log record of the
-// request. STATUS_OK also when nothing was found (trace_count 0, no calls).
+// `id` is a request id, or a trace id as 32 hex digits (tried as both). Calls `each` once per span and log record of
+// the request. STATUS_OK also when nothing was found (trace_count 0, no calls).
 enum status request_store_find(struct request_store *store, struct slice id, const struct request_store_limits *limits,
                                struct arena *arena, void (*each)(void *context, const struct request_store_item *item),
                                void *context, struct request_store_result *out_result, struct error *error);
