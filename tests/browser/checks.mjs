@@ -18,11 +18,13 @@ export async function watch(page, origin) {
   await page.exposeFunction('reportViolation', text => complaints.push(`policy: ${text}`));
   await page.addInitScript(() => {
     document.addEventListener('securitypolicyviolation', event =>
-      window.reportViolation(`${event.violatedDirective} refused ${event.blockedURI || event.sample}`));
+      window.reportViolation(`${event.violatedDirective} refused ${event.blockedURI || event.sample}`),
+    );
   });
   return {
     assertQuiet: () => assert.deepEqual(complaints, []),
-    expect: pattern => { // a complaint that belongs to the test
+    expect: pattern => {
+      // a complaint that belongs to the test
       const at = complaints.findIndex(text => pattern.test(text));
       if (at >= 0) complaints.splice(at, 1);
     },
@@ -32,11 +34,20 @@ export async function watch(page, origin) {
 // Runs in the page: what a screen reader or a tired eye would miss.
 function faults() {
   const found = [];
-  const shown = element => element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true}) && element.getClientRects().length > 0;
-  const where = element => `${element.tagName.toLowerCase()}${element.className && typeof element.className === 'string' ? '.' + element.className.trim().replace(/\s+/g, '.') : ''} "${(element.textContent ?? '').trim().slice(0, 40)}"`;
+  const shown = element =>
+    element.checkVisibility({checkOpacity: true, checkVisibilityCSS: true}) && element.getClientRects().length > 0;
+  const where = element => {
+    const classes = [...element.classList].map(each => '.' + each).join('');
+    return `${element.tagName.toLowerCase()}${classes} "${(element.textContent ?? '').trim().slice(0, 40)}"`;
+  };
   const name = element => {
     const by = element.getAttribute('aria-labelledby');
-    if (by) return by.split(/\s+/).map(id => document.getElementById(id)?.textContent ?? '').join(' ').trim();
+    if (by)
+      return by
+        .split(/\s+/)
+        .map(id => document.getElementById(id)?.textContent ?? '')
+        .join(' ')
+        .trim();
     const label = element.getAttribute('aria-label') ?? element.labels?.[0]?.textContent ?? element.textContent;
     return (label || element.getAttribute('title') || '').trim();
   };
@@ -46,7 +57,9 @@ function faults() {
   if (document.querySelectorAll('main').length !== 1) found.push('not one main');
   const ids = [...document.querySelectorAll('[id]')].map(element => element.id);
   ids.filter((id, at) => ids.indexOf(id) !== at).forEach(id => found.push(`id ${id} twice`));
-  for (const element of document.querySelectorAll('a, button, input, select, textarea, summary, [role="img"], [role="treeitem"], dialog, nav, aside')) {
+  for (const element of document.querySelectorAll(
+    'a, button, input, select, textarea, summary, [role="img"], [role="treeitem"], dialog, nav, aside',
+  )) {
     if (shown(element) && !name(element)) found.push(`no name: ${where(element)}`);
   }
   for (const element of document.querySelectorAll('[aria-controls], [aria-labelledby], [aria-activedescendant]')) {
@@ -60,13 +73,16 @@ function faults() {
     if (element.tabIndex > 0) found.push(`tabindex above 0: ${where(element)}`);
   }
   for (const element of document.querySelectorAll('[style]')) {
-    if (element.tagName === 'HTML' || element.closest('.rows')) continue; // set through CSSOM: the theme, places of rows
+    if (element.tagName === 'HTML' || element.closest('.rows')) continue; // through CSSOM: theme, rows
     found.push(`style on ${where(element)}`);
   }
   // WCAG 2.2, 1.4.3: 4.5 to 1, large text 3 to 1.
   const parse = color => (color.match(/[\d.]+/g) ?? []).map(Number);
-  const luminance = ([r, g, b]) => [r, g, b].map(c => c / 255).map(c => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
+  const luminance = ([r, g, b]) =>
+    [r, g, b]
+      .map(c => c / 255)
+      .map(c => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4))
+      .reduce((sum, c, i) => sum + c * [0.2126, 0.7152, 0.0722][i], 0);
   const background = element => {
     for (let at = element; at; at = at.parentElement) {
       const color = parse(getComputedStyle(at).backgroundColor);
@@ -90,7 +106,8 @@ function faults() {
       found.push(`contrast ${ratio.toFixed(2)}: ${where(element)}`);
     }
   }
-  if (document.documentElement.scrollWidth > window.innerWidth) found.push(`scrolls sideways: ${document.documentElement.scrollWidth} > ${window.innerWidth}`);
+  if (document.documentElement.scrollWidth > window.innerWidth)
+    found.push(`scrolls sideways: ${document.documentElement.scrollWidth} > ${window.innerWidth}`);
   return found;
 }
 

@@ -95,7 +95,7 @@ export interface Component {
   values: (Component | string | number | null)[];
 }
 
-// The event in Sentry's schema. It comes from outside and may hold anything anywhere: read it with the helpers of event.ts.
+// The event in Sentry's schema. It comes from outside and may hold anything anywhere: event.ts reads it.
 export type EventDocument = Record<string, unknown>;
 
 export interface EventDetail extends EventSummary {
@@ -178,7 +178,12 @@ export interface RequestDocument {
   spans: Span[];
   logs: Log[];
   events: RequestEvent[];
-  verdict: {decision: string; policy?: string | null; probability?: number | null; traces?: TraceVerdict[] | null} | null;
+  verdict: {
+    decision: string;
+    policy?: string | null;
+    probability?: number | null;
+    traces?: TraceVerdict[] | null;
+  } | null;
   jaeger_url: string | null;
 }
 
@@ -236,7 +241,11 @@ export interface Status {
 
 // A failed call in words for a person. `code` is the HTTP status, 0 when no answer came.
 export class ApiError extends Error {
-  constructor(readonly code: number, message: string, readonly field: string | null = null) {
+  constructor(
+    readonly code: number,
+    message: string,
+    readonly field: string | null = null,
+  ) {
     super(message);
   }
 }
@@ -245,7 +254,8 @@ export const paths = {
   issues: (query: string): string => '/api/v1/issues' + (query ? '?' + query : ''),
   issue: (id: string): string => '/api/v1/issues/' + encodeURIComponent(id),
   issueEvents: (id: string, cursor?: string): string =>
-    `/api/v1/issues/${encodeURIComponent(id)}/events?limit=50` + (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''),
+    `/api/v1/issues/${encodeURIComponent(id)}/events?limit=50` +
+    (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''),
   event: (id: string): string => '/api/v1/events/' + encodeURIComponent(id),
   request: (id: string): string => '/api/v1/requests/' + encodeURIComponent(id),
   status: '/api/v1/status',

@@ -28,20 +28,29 @@ function listOf(value: unknown): unknown[] {
 
 // The exceptions, the one that was raised last first, then what caused it (the schema has the oldest first).
 export function exceptionsOf(document: EventDocument): Exception[] {
-  return listOf(document['exception']).filter(isRecord).map(value => value as Exception).reverse();
+  return listOf(document['exception'])
+    .filter(isRecord)
+    .map(value => value as Exception)
+    .reverse();
 }
 
 export function threadsWithStack(document: EventDocument): {name: string; frames: Frame[]}[] {
-  return listOf(document['threads']).filter(isRecord).map(thread => ({
-    name: text(thread['name'] ?? thread['id']),
-    frames: framesOf(thread as Exception),
-  })).filter(thread => thread.frames.length > 0);
+  return listOf(document['threads'])
+    .filter(isRecord)
+    .map(thread => ({
+      name: text(thread['name'] ?? thread['id']),
+      frames: framesOf(thread as Exception),
+    }))
+    .filter(thread => thread.frames.length > 0);
 }
 
 // Newest call first (the schema has it last).
 export function framesOf(exception: Exception): Frame[] {
   const frames = isRecord(exception.stacktrace) ? exception.stacktrace['frames'] : null;
-  return (Array.isArray(frames) ? frames : []).filter(isRecord).map(frame => frame as Frame).reverse();
+  return (Array.isArray(frames) ? frames : [])
+    .filter(isRecord)
+    .map(frame => frame as Frame)
+    .reverse();
 }
 
 export interface FrameGroup {
@@ -66,7 +75,10 @@ export function groupFrames(frames: Frame[]): FrameGroup[] {
 
 // The frame to open at the start: the newest of the application, else the newest.
 export function frameToOpen(frames: Frame[]): number {
-  return Math.max(0, frames.findIndex(frame => frame.in_app === true));
+  return Math.max(
+    0,
+    frames.findIndex(frame => frame.in_app === true),
+  );
 }
 
 export function frameLocation(frame: Frame): string {
@@ -97,16 +109,19 @@ export function sourceLines(frame: Frame): SourceLine[] {
 
 // The trace as text, in the order it is shown on the page: what came as text as it came.
 export function rawText(exceptions: Exception[]): string {
-  return exceptions.map((exception, index) => {
-    if (typeof exception.raw_stacktrace_text === 'string' && exception.raw_stacktrace_text) return exception.raw_stacktrace_text;
-    const head = [text(exception.type), text(exception.value)].filter(Boolean).join(': ');
-    const lines = framesOf(exception).map(frame => {
-      const where = frameLocation(frame);
-      const name = [text(frame.module), text(frame.function)].filter(Boolean).join('.') || '?';
-      return `    at ${name}${where ? ` (${where})` : ''}`;
-    });
-    return (index > 0 ? 'Caused by: ' : '') + [head, ...lines].join('\n');
-  }).join('\n');
+  return exceptions
+    .map((exception, index) => {
+      if (typeof exception.raw_stacktrace_text === 'string' && exception.raw_stacktrace_text)
+        return exception.raw_stacktrace_text;
+      const head = [text(exception.type), text(exception.value)].filter(Boolean).join(': ');
+      const lines = framesOf(exception).map(frame => {
+        const where = frameLocation(frame);
+        const name = [text(frame.module), text(frame.function)].filter(Boolean).join('.') || '?';
+        return `    at ${name}${where ? ` (${where})` : ''}`;
+      });
+      return (index > 0 ? 'Caused by: ' : '') + [head, ...lines].join('\n');
+    })
+    .join('\n');
 }
 
 // What the event says in words beside its exceptions.
@@ -133,13 +148,15 @@ export interface Breadcrumb {
 }
 
 export function breadcrumbsOf(document: EventDocument): Breadcrumb[] {
-  return listOf(document['breadcrumbs']).filter(isRecord).map(crumb => ({
-    timestamp: typeof crumb['timestamp'] === 'number' ? isoOfSeconds(crumb['timestamp']) : text(crumb['timestamp']),
-    category: text(crumb['category']) || text(crumb['type']),
-    level: text(crumb['level']) || 'info',
-    message: text(crumb['message']),
-    data: pairsOf(crumb['data']),
-  }));
+  return listOf(document['breadcrumbs'])
+    .filter(isRecord)
+    .map(crumb => ({
+      timestamp: typeof crumb['timestamp'] === 'number' ? isoOfSeconds(crumb['timestamp']) : text(crumb['timestamp']),
+      category: text(crumb['category']) || text(crumb['type']),
+      level: text(crumb['level']) || 'info',
+      message: text(crumb['message']),
+      data: pairsOf(crumb['data']),
+    }));
 }
 
 function isoOfSeconds(seconds: number): string {
@@ -160,8 +177,9 @@ const componentRowsMax = 400;
 // The grouping components from top to bottom, a leaf value in the row of its component where it is the only one.
 export function componentRows(root: Component): ComponentRow[] {
   const found: ComponentRow[] = [];
-  const stack: {component: Component; depth: number; contributes: boolean}[] =
-    [{component: root, depth: 0, contributes: true}];
+  const stack: {component: Component; depth: number; contributes: boolean}[] = [
+    {component: root, depth: 0, contributes: true},
+  ];
   while (stack.length > 0 && found.length < componentRowsMax) {
     const {component, depth, contributes} = stack.pop()!;
     const does = contributes && component.contributes === true;

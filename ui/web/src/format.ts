@@ -40,11 +40,15 @@ export function localTime(ms: number): string {
   const date = new Date(ms);
   const two = (n: number): string => String(n).padStart(2, '0');
   const offset = -date.getTimezoneOffset();
-  const zone = offset === 0 ? 'UTC'
-    : (offset < 0 ? '-' : '+') + two(Math.floor(Math.abs(offset) / 60)) + ':' + two(Math.abs(offset) % 60);
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
+  const zone =
+    offset === 0
+      ? 'UTC'
+      : (offset < 0 ? '-' : '+') + two(Math.floor(Math.abs(offset) / 60)) + ':' + two(Math.abs(offset) % 60);
+  return (
+    `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ` +
     `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.` +
-    `${String(date.getMilliseconds()).padStart(3, '0')} ${zone}`;
+    `${String(date.getMilliseconds()).padStart(3, '0')} ${zone}`
+  );
 }
 
 function threeDigits(value: number): string {
@@ -114,7 +118,8 @@ export function ticks(from: number, to: number, most: number): number[] {
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map(n => n * power).find(n => n >= rough * 0.999999) ?? 10 * power;
   const found: number[] = [];
-  for (let i = Math.ceil(from / step - 1e-9) + 0; i * step <= to + step * 1e-9 && found.length <= most; i++) found.push(i * step);
+  for (let i = Math.ceil(from / step - 1e-9) + 0; i * step <= to + step * 1e-9 && found.length <= most; i++)
+    found.push(i * step);
   return found;
 }
 

@@ -17,27 +17,39 @@ interface Kept {
   data: unknown;
 }
 
-// Answers by address, so that going back shows a page at once; it is asked for again behind it.
+// Answers by address, so that going back shows a page at once; it is asked for again behind it. The newest ones, up to
+// so many characters in all.
 const kept = new Map<string, Kept>();
-const keptMax = 40;
+const keptCharactersMax = 8 << 20;
+let keptCharacters = 0;
 
 function keep(path: string, entry: Kept): void {
+  keptCharacters += entry.text.length - (kept.get(path)?.text.length ?? 0);
   kept.delete(path);
   kept.set(path, entry);
-  if (kept.size > keptMax) kept.delete(kept.keys().next().value!);
+  for (const [oldest, old] of kept) {
+    if (keptCharacters <= keptCharactersMax) break;
+    kept.delete(oldest);
+    keptCharacters -= old.text.length;
+  }
 }
 
 const retryMaxMs = 10000;
 
-// Asks for `path` now and every intervalMs (0: no more) while the window is visible. An unchanged answer renders nothing.
+// Asks for `path` now and every `interval` ms (0: no more) while the window is visible. An unchanged answer renders
+// nothing.
 export function usePolled<T>(path: string | null, interval: number | ((data: T | null) => number)): Polled<T> {
   const [, setVersion] = useState(0);
-  const state = useRef<{path: string | null; entry: Kept | null; error: ApiError | null}>({path: null, entry: null, error: null});
+  const state = useRef<{path: string | null; entry: Kept | null; error: ApiError | null}>({
+    path: null,
+    entry: null,
+    error: null,
+  });
   const trigger = useRef<() => void>(() => undefined);
   const latestInterval = useRef(interval);
   latestInterval.current = interval;
   if (state.current.path !== path) {
-    state.current = {path, entry: path === null ? null : kept.get(path) ?? null, error: null};
+    state.current = {path, entry: path === null ? null : (kept.get(path) ?? null), error: null};
   }
 
   useEffect(() => {
@@ -75,7 +87,8 @@ export function usePolled<T>(path: string | null, interval: number | ((data: T |
         render();
       }
       const wanted = latestInterval.current;
-      const intervalMs = typeof wanted === 'number' ? wanted : wanted((state.current.entry?.data as T | undefined) ?? null);
+      const intervalMs =
+        typeof wanted === 'number' ? wanted : wanted((state.current.entry?.data as T | undefined) ?? null);
       if (intervalMs > 0 && document.visibilityState === 'visible') {
         timer = setTimeout(load, Math.min(intervalMs * 2 ** Math.min(failures, 4), Math.max(retryMaxMs, intervalMs)));
       }
@@ -98,12 +111,18 @@ export function usePolled<T>(path: string | null, interval: number | ((data: T |
   const put = useCallback((change: (data: T) => T) => {
     const entry = state.current.entry;
     if (!entry || state.current.path === null) return;
-    state.current.entry = {text: '', data: change(entry.data as T)};
+    state.current.entry = {text: ' ', data: change(entry.data as T)}; // no answer is this text
     keep(state.current.path, state.current.entry);
     setVersion(version => version + 1);
   }, []);
   const {entry, error} = state.current;
-  return {data: (entry?.data as T | undefined) ?? null, error, loading: path !== null && !entry && !error, refresh, put};
+  return {
+    data: (entry?.data as T | undefined) ?? null,
+    error,
+    loading: path !== null && !entry && !error,
+    refresh,
+    put,
+  };
 }
 
 const clockListeners = new Set<() => void>();

@@ -16,7 +16,10 @@ export function hourBars(hours: {time: string; count: number}[], nowMs: number):
   const end = (Math.floor(nowMs / hourMs) + 1) * hourMs;
   const barMs = hoursPerBar * hourMs;
   const start = end - count * barMs;
-  const bars = Array.from({length: count}, (_, index) => ({count: 0, label: localTime(start + index * barMs).slice(0, 16)}));
+  const bars = Array.from({length: count}, (_, index) => ({
+    count: 0,
+    label: localTime(start + index * barMs).slice(0, 16),
+  }));
   for (const hour of hours) {
     const bar = bars[Math.floor((parseTime(hour.time) - start) / barMs)];
     if (bar) bar.count += hour.count;

@@ -15,18 +15,25 @@ function Missing() {
   return (
     <div class="failure">
       <h1>No such page</h1>
-      <p>Nothing of culprit is under this address. <a href="/">To the errors</a></p>
+      <p>
+        Nothing of culprit is under this address. <a href="/">To the errors</a>
+      </p>
     </div>
   );
 }
 
 function Page({route}: {route: Route}) {
   switch (route.page) {
-    case 'inbox': return <Inbox filters={route.filters} />;
-    case 'issue': return <IssuePage key={route.id} id={route.id} eventId={route.event} />;
-    case 'request': return <RequestPage key={route.id} id={route.id} spanId={route.span} />;
-    case 'status': return <StatusPage />;
-    case 'missing': return <Missing />;
+    case 'inbox':
+      return <Inbox filters={route.filters} />;
+    case 'issue':
+      return <IssuePage key={route.id} id={route.id} eventId={route.event} />;
+    case 'request':
+      return <RequestPage key={route.id} id={route.id} spanId={route.span} />;
+    case 'status':
+      return <StatusPage />;
+    case 'missing':
+      return <Missing />;
   }
 }
 
@@ -39,7 +46,11 @@ function App() {
     if (!first.current) document.getElementById('main')?.focus({preventScroll: true});
     first.current = false;
   }, [place]);
-  return <Layout route={route}><Page route={route} /></Layout>;
+  return (
+    <Layout route={route}>
+      <Page route={route} />
+    </Layout>
+  );
 }
 
 startNavigation();

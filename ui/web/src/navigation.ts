@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Moving between pages without loading anew: the address bar is the state. Each entry of the history remembers how far it
-// was scrolled.
+// Moving between pages without loading anew: the address bar is the state. Each entry of the history remembers how far
+// it was scrolled.
 import {useEffect, useState} from 'preact/hooks';
 import {parseRoute, type Route} from './route';
 
@@ -20,7 +20,15 @@ export function startNavigation(): void {
   window.addEventListener('popstate', announce);
   window.addEventListener('beforeunload', rememberScroll);
   document.addEventListener('click', event => {
-    if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+    if (
+      event.defaultPrevented ||
+      event.button !== 0 ||
+      event.metaKey ||
+      event.ctrlKey ||
+      event.shiftKey ||
+      event.altKey
+    )
+      return;
     const link = (event.target as Element | null)?.closest?.('a');
     if (!link || link.target || link.hasAttribute('download') || link.origin !== location.origin) return;
     if (parseRoute(link.pathname, link.search).page === 'missing') return;

@@ -11,7 +11,14 @@ export interface Filters {
   sort: string;
 }
 
-export const noFilters: Filters = {query: '', service: '', environment: '', level: '', status: 'unresolved', sort: 'last_seen'};
+export const noFilters: Filters = {
+  query: '',
+  service: '',
+  environment: '',
+  level: '',
+  status: 'unresolved',
+  sort: 'last_seen',
+};
 
 export type Route =
   | {page: 'inbox'; filters: Filters}
@@ -67,10 +74,13 @@ export const hrefs = {
   status: '/status',
 };
 
-// What somebody pasted into the search box as the id it holds: a W3C traceparent, an address of Jaeger or of this page, or
-// the id itself.
+// What somebody pasted into the search box as the id it holds: a W3C traceparent, an address of Jaeger or of this page,
+// or the id itself.
 export function searchedId(input: string): string {
-  const entered = input.trim().replace(/^["'`]+|["'`,;]+$/g, '').trim();
+  const entered = input
+    .trim()
+    .replace(/^["'`]+|["'`,;]+$/g, '')
+    .trim();
   const traceparent = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/i.exec(entered);
   if (traceparent) return traceparent[1]!.toLowerCase();
   const address = /^https?:\/\/[^/]+\/(?:.*\/)?(?:traces?|requests)\/([^/?#]+)/i.exec(entered);

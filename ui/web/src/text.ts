@@ -9,12 +9,21 @@ export interface Segment {
   marker: boolean; // stands for a character that could not be shown as itself
 }
 
-// C0 without tab and newline, DEL, C1; soft hyphen, Arabic letter mark, Hangul fillers and Mongolian vowel separator;
-// zero-width space, bidi marks, line and paragraph separators, embeddings and overrides, word joiner and invisible
-// operators, isolates and deprecated formats; byte order mark, interlinear annotation; tags; lone surrogates. Zero-width
-// joiners stay: scripts and emoji need them.
-const strange =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u115f\u1160\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb]|[\u{e0000}-\u{e007f}]|\p{Surrogate}/gu;
+// Zero-width joiners are not among them: scripts and emoji need them.
+const strange = new RegExp(
+  [
+    /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/, // C0 without tab and newline, DEL, C1
+    /[\u200e\u200f\u061c\u202a-\u202e\u2066-\u2069]/, // bidirectional marks, embeddings, overrides, isolates
+    /[\u00ad\u180e\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb]/, // invisible: breaks, joiners, operators, formats
+    /[\u115f\u1160\u3164\uffa0]/, // Hangul fillers, which look like nothing
+    /[\u2028\u2029]/, // line and paragraph separators
+    /[\u{e0000}-\u{e007f}]/u, // tags
+    /\p{Surrogate}/u, // half a character
+  ]
+    .map(part => part.source)
+    .join('|'),
+  'gu',
+);
 
 function marker(character: string): string {
   const code = character.codePointAt(0)!;
@@ -55,7 +64,9 @@ export function segments(text: string, singleLine: boolean): Segment[] {
 
 // One line of plain text with the same markers: titles of the window, labels, SVG text.
 export function visible(text: string): string {
-  return segments(text, true).map(segment => segment.text).join('');
+  return segments(text, true)
+    .map(segment => segment.text)
+    .join('');
 }
 
 // The address when it may be followed: absolute, http or https; else null.

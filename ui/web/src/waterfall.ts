@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A request as rows of a waterfall. build() puts spans under their parents and logs and errors under their spans, once per
-// document; rows() flattens that for what is folded and shown. Times become milliseconds from the request's first moment:
-// nanoseconds since 1970 do not fit a number, their differences do.
+// A request as rows of a waterfall. build() puts spans under their parents and logs and errors under their spans, once
+// per document; rows() flattens that for what is folded and shown. Times become milliseconds from the request's first
+// moment: nanoseconds since 1970 do not fit a number, their differences do.
 //
-// Spans come from outside: parents may be missing, be their own descendants, or be there twice. Every span is in the result
-// exactly once, and nothing here recurses.
+// Spans come from outside: parents may be missing, be their own descendants, or be there twice. Every span is in the
+// result exactly once, and nothing here recurses.
 import type {Log, RequestDocument, RequestEvent, Span, TraceVerdict} from './api';
 import {toBigInt} from './format';
 
@@ -42,7 +42,15 @@ const noTrace = '';
 
 function blank(kind: Node['kind'], key: string, service: string | null | undefined): Node {
   return {
-    kind, key, start: 0, end: 0, depth: 0, children: [], descendants: 0, failed: false, failedBelow: false,
+    kind,
+    key,
+    start: 0,
+    end: 0,
+    depth: 0,
+    children: [],
+    descendants: 0,
+    failed: false,
+    failedBelow: false,
     service: service ?? '',
   };
 }
@@ -63,8 +71,8 @@ function spanNodes(spans: Span[], offset: (ns: string) => number): {nodes: Node[
   return {nodes, byId};
 }
 
-// Hangs spans under their parents and returns the roots. What is then reached from no root is in a circle: its first span
-// is cut from its parent and becomes a root.
+// Hangs spans under their parents and returns the roots. What is then reached from no root is in a circle: its first
+// span is cut from its parent and becomes a root.
 function link(nodes: Node[], byId: Map<string, Node>): Node[] {
   const parents = new Map<Node, Node>();
   const roots: Node[] = [];
@@ -206,8 +214,12 @@ export interface Shown {
 export function matches(node: Node, text: string): boolean {
   const span = node.span;
   if (span) {
-    return [span.name, node.service, span.span_id, span.status_message ?? ''].some(s => s.toLowerCase().includes(text)) ||
-      Object.entries(span.attributes ?? {}).some(([key, value]) => `${key}=${String(value)}`.toLowerCase().includes(text));
+    return (
+      [span.name, node.service, span.span_id, span.status_message ?? ''].some(s => s.toLowerCase().includes(text)) ||
+      Object.entries(span.attributes ?? {}).some(([key, value]) =>
+        `${key}=${String(value)}`.toLowerCase().includes(text),
+      )
+    );
   }
   if (node.log) return logText(node.log).toLowerCase().includes(text) || node.service.toLowerCase().includes(text);
   return node.event ? node.event.title.toLowerCase().includes(text) : false;
@@ -246,7 +258,8 @@ export function logText(log: Log): string {
   if (typeof body === 'string') return body;
   if (body && typeof body === 'object') {
     const record = body as Record<string, unknown>;
-    for (const key of ['message', 'msg', 'event', 'body']) if (typeof record[key] === 'string') return record[key] as string;
+    for (const key of ['message', 'msg', 'event', 'body'])
+      if (typeof record[key] === 'string') return record[key] as string;
     return JSON.stringify(body);
   }
   return body === null || body === undefined ? (log.event_name ?? '') : String(body);
@@ -267,7 +280,13 @@ export function place(start: number, end: number, range: Range): {x: number; wid
 }
 
 // The part of a list of rows that a window shows, with `margin` rows on each side.
-export function windowOf(count: number, rowHeight: number, top: number, height: number, margin: number): {from: number; to: number} {
+export function windowOf(
+  count: number,
+  rowHeight: number,
+  top: number,
+  height: number,
+  margin: number,
+): {from: number; to: number} {
   const from = Math.max(0, Math.min(count, Math.floor(top / rowHeight) - margin));
   const to = Math.max(from, Math.min(count, Math.ceil((top + height) / rowHeight) + margin));
   return {from, to};

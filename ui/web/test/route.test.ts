@@ -34,7 +34,15 @@ test('defaults are not in the address', () => {
 
 test('the search box takes what people have in their clipboard', () => {
   const id = '4bf92f3577b34da6a3ce929d0e0e4736';
-  for (const pasted of [id, ` ${id}\n`, id.toUpperCase(), `"${id}",`, `00-${id}-00f067aa0ba902b7-01`, `http://jaeger:16686/trace/${id}?uiEmbed=v0`, `http://localhost:8080/requests/${id}`]) {
+  for (const pasted of [
+    id,
+    ` ${id}\n`,
+    id.toUpperCase(),
+    `"${id}",`,
+    `00-${id}-00f067aa0ba902b7-01`,
+    `http://jaeger:16686/trace/${id}?uiEmbed=v0`,
+    `http://localhost:8080/requests/${id}`,
+  ]) {
     assert.equal(searchedId(pasted), id, pasted);
   }
   assert.equal(searchedId('Req-01HF8Z'), 'Req-01HF8Z');

@@ -25,7 +25,9 @@ test('lines stay lines where they may, and are marked where not', () => {
   assert.deepEqual(segments('a\r\n\tb', false), [{text: 'a\n\tb', marker: false}]);
   assert.equal(visible('a\r\n\tb\rc'), 'a⏎⇥b␍c');
   assert.deepEqual(segments('a\u0007b', false), [
-    {text: 'a', marker: false}, {text: '␇', marker: true}, {text: 'b', marker: false},
+    {text: 'a', marker: false},
+    {text: '␇', marker: true},
+    {text: 'b', marker: false},
   ]);
 });
 

@@ -9,19 +9,59 @@ const baseNs = 1763719200000000000n;
 const ns = (ms: number): string => String(baseNs + BigInt(Math.round(ms * 1e6)));
 
 function span(id: string, parent: string | null, start: number, end: number, more: Partial<Span> = {}): Span {
-  return {trace_id: trace, span_id: id, parent_span_id: parent, name: 'span ' + id, kind: 'internal', service: 'shop', start_ns: ns(start), end_ns: ns(end), status: 'unset', ...more};
+  return {
+    trace_id: trace,
+    span_id: id,
+    parent_span_id: parent,
+    name: 'span ' + id,
+    kind: 'internal',
+    service: 'shop',
+    start_ns: ns(start),
+    end_ns: ns(end),
+    status: 'unset',
+    ...more,
+  };
 }
 
 function log(time: number, spanId: string | null, more: Partial<Log> = {}): Log {
-  return {time_ns: ns(time), severity_number: 9, severity: 'INFO', service: 'shop', trace_id: trace, span_id: spanId, body: 'at ' + time, ...more};
+  return {
+    time_ns: ns(time),
+    severity_number: 9,
+    severity: 'INFO',
+    service: 'shop',
+    trace_id: trace,
+    span_id: spanId,
+    body: 'at ' + time,
+    ...more,
+  };
 }
 
 function event(time: number, spanId: string | null): RequestEvent {
-  return {event_id: 'e' + time, issue_id: '17', title: 'ValueError: bad cart', timestamp: '', time_ns: ns(time), service: 'shop', trace_id: trace, span_id: spanId, level: 'error'};
+  return {
+    event_id: 'e' + time,
+    issue_id: '17',
+    title: 'ValueError: bad cart',
+    timestamp: '',
+    time_ns: ns(time),
+    service: 'shop',
+    trace_id: trace,
+    span_id: spanId,
+    level: 'error',
+  };
 }
 
 function request(spans: Span[], logs: Log[] = [], events: RequestEvent[] = []): RequestDocument {
-  return {id: trace, request_ids: [], trace_ids: [trace], truncated: false, spans, logs, events, verdict: null, jaeger_url: null};
+  return {
+    id: trace,
+    request_ids: [],
+    trace_ids: [trace],
+    truncated: false,
+    spans,
+    logs,
+    events,
+    verdict: null,
+    jaeger_url: null,
+  };
 }
 
 const everything: Shown = {folded: new Set(), logs: true, text: ''};
@@ -30,11 +70,21 @@ const keys = (document: RequestDocument, shown: Partial<Shown> = {}): string[] =
 
 test('spans are under their parents, siblings by start, with logs and errors in between by time', () => {
   const document = request(
-    [span('late', 'root', 50, 60), span('root', null, 0, 100), span('early', 'root', 10, 20), span('leaf', 'early', 12, 13)],
-    [log(30, 'root'), log(11, 'early')], [event(12.5, 'leaf')]);
+    [
+      span('late', 'root', 50, 60),
+      span('root', null, 0, 100),
+      span('early', 'root', 10, 20),
+      span('leaf', 'early', 12, 13),
+    ],
+    [log(30, 'root'), log(11, 'early')],
+    [event(12.5, 'leaf')],
+  );
   assert.deepEqual(keys(document), ['root', 'early', 'log:1', 'leaf', 'event:e12.5', 'log:0', 'late']);
   const timeline = build(document);
-  assert.deepEqual(rows(timeline, everything).map(node => node.depth), [1, 2, 3, 3, 4, 2, 2]);
+  assert.deepEqual(
+    rows(timeline, everything).map(node => node.depth),
+    [1, 2, 3, 3, 4, 2, 2],
+  );
   assert.equal(timeline.length, 100);
   const root = timeline.nodes.get(trace + ':root')!;
   assert.equal(root.descendants, 6);
@@ -51,12 +101,20 @@ test('times are exact beyond the precision of a number', () => {
 
 test('a missing parent, itself as parent, and circles lose no span', () => {
   const document = request([
-    span('orphan', 'gone', 5, 6), span('self', 'self', 1, 2), span('x', 'y', 10, 11), span('y', 'z', 12, 13), span('z', 'x', 14, 15), span('under', 'z', 14, 15),
+    span('orphan', 'gone', 5, 6),
+    span('self', 'self', 1, 2),
+    span('x', 'y', 10, 11),
+    span('y', 'z', 12, 13),
+    span('z', 'x', 14, 15),
+    span('under', 'z', 14, 15),
   ]);
   const timeline = build(document);
   assert.deepEqual(keys(document).sort(), ['orphan', 'self', 'under', 'x', 'y', 'z']);
   assert.equal(timeline.nodes.get(trace + ':orphan')!.orphan, true);
-  assert.deepEqual(timeline.roots[0]!.children.map(node => node.span!.span_id), ['self', 'orphan', 'x']);
+  assert.deepEqual(
+    timeline.roots[0]!.children.map(node => node.span!.span_id),
+    ['self', 'orphan', 'x'],
+  );
 });
 
 test('the same span twice is there twice, its children once', () => {
@@ -80,12 +138,21 @@ test('a chain of 5 000 spans and 5 000 siblings are built at once', () => {
 
 test('several traces, and what has none, are told apart', () => {
   const other = 'b'.repeat(32);
-  const document = request([span('r', null, 0, 1), span('r', null, 5, 6, {trace_id: other})], [log(3, null, {trace_id: null})]);
+  const document = request(
+    [span('r', null, 0, 1), span('r', null, 5, 6, {trace_id: other})],
+    [log(3, null, {trace_id: null})],
+  );
   document.verdict = {decision: 'keep', traces: [{trace_id: other, decision: 'keep', policy: 'errors'}]};
   const timeline = build(document);
-  assert.deepEqual(timeline.roots.map(node => node.traceId), [trace, '', other]);
+  assert.deepEqual(
+    timeline.roots.map(node => node.traceId),
+    [trace, '', other],
+  );
   assert.equal(timeline.roots[2]!.verdict?.policy, 'errors');
-  assert.deepEqual(rows(timeline, everything).map(node => node.kind), ['trace', 'span', 'trace', 'log', 'trace', 'span']);
+  assert.deepEqual(
+    rows(timeline, everything).map(node => node.kind),
+    ['trace', 'span', 'trace', 'log', 'trace', 'span'],
+  );
 });
 
 test('a log of an unknown span belongs to its trace', () => {
@@ -94,12 +161,24 @@ test('a log of an unknown span belongs to its trace', () => {
 
 test('folding, logs off, and finding', () => {
   const document = request(
-    [span('root', null, 0, 100), span('db', 'root', 10, 20, {attributes: {'db.system': 'PostgreSQL'}}), span('leaf', 'db', 12, 13), span('other', 'root', 30, 40)],
-    [log(11, 'db')], [event(12.5, 'leaf')]);
+    [
+      span('root', null, 0, 100),
+      span('db', 'root', 10, 20, {attributes: {'db.system': 'PostgreSQL'}}),
+      span('leaf', 'db', 12, 13),
+      span('other', 'root', 30, 40),
+    ],
+    [log(11, 'db')],
+    [event(12.5, 'leaf')],
+  );
   assert.deepEqual(keys(document, {folded: new Set([trace + ':db'])}), ['root', 'db', 'other']);
   assert.deepEqual(keys(document, {logs: false}), ['root', 'db', 'leaf', 'event:e12.5', 'other']);
   assert.deepEqual(keys(document, {text: 'db.system=postgres'}), ['root', 'db']);
-  assert.deepEqual(keys(document, {text: 'bad cart', folded: new Set([trace + ':db'])}), ['root', 'db', 'leaf', 'event:e12.5']);
+  assert.deepEqual(keys(document, {text: 'bad cart', folded: new Set([trace + ':db'])}), [
+    'root',
+    'db',
+    'leaf',
+    'event:e12.5',
+  ]);
   assert.deepEqual(keys(document, {text: 'nothing has this'}), []);
   assert.equal(matches(build(document).nodes.get('log:0')!, 'at 11'), true);
 });

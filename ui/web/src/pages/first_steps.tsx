@@ -10,7 +10,16 @@ function received(status: Status | null): number {
 }
 
 function Command({text}: {text: string}) {
-  return <div class="command"><pre>{text}</pre><Copy text={text} what="commands" /></div>;
+  return (
+    <div class="command">
+      <pre>{text}</pre>
+      <Copy text={text} what="commands" />
+    </div>
+  );
+}
+
+function variables(endpoint: string, protocol: string): string {
+  return `export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}\nexport OTEL_EXPORTER_OTLP_PROTOCOL=${protocol}`;
 }
 
 export function FirstSteps({status}: {status: Status | null}) {
@@ -21,16 +30,23 @@ export function FirstSteps({status}: {status: Status | null}) {
       <h2>No errors yet</h2>
       <p>
         {items > 0
-          ? `culprit has received ${exact(items)} spans and logs, and no exception among them. It watches; the first error will be here within a second.`
-          : 'Nothing has been sent to culprit so far. Point an application at it; the first error will be here within a second.'}
+          ? `culprit has received ${exact(items)} spans and logs, and no exception among them. `
+          : 'Nothing has been sent to culprit so far. Point an application at it. '}
+        The first error will be here within a second.
       </p>
       <h3>Any application with an OpenTelemetry SDK</h3>
       <p>Set two environment variables and start it:</p>
-      <Command text={`export OTEL_EXPORTER_OTLP_ENDPOINT=http://${host}:4318\nexport OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`} />
+      <Command text={variables(`http://${host}:4318`, 'http/protobuf')} />
       <p class="dim">
         For gRPC: <code>http://{host}:4317</code> and <code>grpc</code>. A name for the application:{' '}
         <code>OTEL_SERVICE_NAME</code>. These are the default ports; others are in <code>listening.json</code>
-        {status ? <> in <code>{status.data_dir}</code></> : null}.
+        {status ? (
+          <>
+            {' '}
+            in <code>{status.data_dir}</code>
+          </>
+        ) : null}
+        .
       </p>
       <h3>Or try it with made-up traffic</h3>
       <Command text="culprit demo" />
@@ -44,7 +60,10 @@ export function AllClear({status}: {status: Status | null}) {
   return (
     <div class="empty">
       <h2>No unresolved errors</h2>
-      <p>All clear{items > 0 ? `, with ${exact(items)} spans and logs received since the start` : ''}. A new one will appear here by itself.</p>
+      <p>
+        All clear{items > 0 ? `, with ${exact(items)} spans and logs received since the start` : ''}. A new one will
+        appear here by itself.
+      </p>
     </div>
   );
 }

@@ -21,7 +21,8 @@ const pollMs = 3000;
 
 export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
   const {data: issue, error, loading, refresh, put} = usePolled<IssueDetail>(paths.issue(id), pollMs);
-  const [latest, setLatest] = useState<string | null>(null); // the newest when the page was opened: it stays while newer ones come
+  // The newest when the page was opened: it stays while newer ones come.
+  const [latest, setLatest] = useState<string | null>(null);
   const shownLatest = latest ?? issue?.latest_event ?? issue?.first_event ?? null;
   if (latest === null && shownLatest) setLatest(shownLatest);
   const shown = eventId ?? shownLatest;
@@ -44,8 +45,11 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
   };
   const request = event.data ? event.data.request_id || event.data.trace_id : null;
   useKeys({
-    e: () => void change('resolved'), m: () => void change('muted'), u: () => void change('unresolved'),
-    j: () => goTo(event.data?.previous), k: () => goTo(event.data?.next),
+    e: () => void change('resolved'),
+    m: () => void change('muted'),
+    u: () => void change('unresolved'),
+    j: () => goTo(event.data?.previous),
+    k: () => goTo(event.data?.next),
     o: () => request && navigate(hrefs.request(request, event.data?.span_id)),
   });
   document.title = (issue ? visible(issue.title) : 'Error') + ' · culprit';
@@ -58,7 +62,12 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
     if (loading) return <Loading what="the error" />;
     return (
       <Failure error={error!} title={error?.code === 404 ? 'There is no such error' : 'The error could not be loaded'}>
-        <p><a href="/">To the errors</a> <button type="button" onClick={refresh}>Try again</button></p>
+        <p>
+          <a href="/">To the errors</a>{' '}
+          <button type="button" onClick={refresh}>
+            Try again
+          </button>
+        </p>
       </Failure>
     );
   }
@@ -66,12 +75,23 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
     <article class="issue-page">
       <Stale error={error} />
       <Head issue={issue} onChange={change} />
-      <EventBar issue={issue} event={event.data} shown={shown} newer={issue.latest_event !== shownLatest && !eventId ? issue.latest_event : null} />
+      <EventBar
+        issue={issue}
+        event={event.data}
+        shown={shown}
+        newer={issue.latest_event !== shownLatest && !eventId ? issue.latest_event : null}
+      />
       <div class="columns">
         <div class="wide">
           {event.data ? <EventBody event={event.data} key={event.data.event_id} /> : null}
           {event.loading ? <Loading what="the event" /> : null}
-          {event.error && !event.data ? <Failure error={event.error} title="The event could not be loaded"><button type="button" onClick={event.refresh}>Try again</button></Failure> : null}
+          {event.error && !event.data ? (
+            <Failure error={event.error} title="The event could not be loaded">
+              <button type="button" onClick={event.refresh}>
+                Try again
+              </button>
+            </Failure>
+          ) : null}
           {!shown ? <p class="dim">No event of this error is kept any more.</p> : null}
           <Events issueId={id} current={shown} />
         </div>
@@ -90,39 +110,109 @@ function Head({issue, onChange}: {issue: IssueDetail; onChange: (status: IssueSt
   return (
     <header class="issue-head">
       <div class="title-line">
-        <h1><Text text={issue.type || issue.title} /></h1>
+        <h1>
+          <Text text={issue.type || issue.title} />
+        </h1>
         <div class="buttons">
           {issue.status === 'unresolved' ? (
             <>
-              <button type="button" class="primary" onClick={() => onChange('resolved')}><Icon name="check" />Resolve <kbd>e</kbd></button>
-              <button type="button" onClick={() => onChange('muted')}><Icon name="mute" />Mute <kbd>m</kbd></button>
+              <button type="button" class="primary" onClick={() => onChange('resolved')}>
+                <Icon name="check" />
+                Resolve <kbd>e</kbd>
+              </button>
+              <button type="button" onClick={() => onChange('muted')}>
+                <Icon name="mute" />
+                Mute <kbd>m</kbd>
+              </button>
             </>
-          ) : <button type="button" class="primary" onClick={() => onChange('unresolved')}><Icon name="undo" />Reopen <kbd>u</kbd></button>}
+          ) : (
+            <button type="button" class="primary" onClick={() => onChange('unresolved')}>
+              <Icon name="undo" />
+              Reopen <kbd>u</kbd>
+            </button>
+          )}
         </div>
       </div>
-      {issue.type && issue.value ? <p class="issue-value"><Text text={issue.value} /></p> : null}
+      {issue.type && issue.value ? (
+        <p class="issue-value">
+          <Text text={issue.value} />
+        </p>
+      ) : null}
       <p class="sub">
         <Level level={issue.level} /> <StatusBadge status={issue.status} substatus={issue.substatus} />
-        <span class="services">{issue.services.map(service => <span key={service} class="service"><Text text={service} /></span>)}</span>
-        {issue.culprit ? <span class="culprit"><Text text={issue.culprit} /></span> : null}
-        <span class="dim"><Text text={issue.short_id} /></span>
+        <span class="services">
+          {issue.services.map(service => (
+            <span key={service} class="service">
+              <Text text={service} />
+            </span>
+          ))}
+        </span>
+        {issue.culprit ? (
+          <span class="culprit">
+            <Text text={issue.culprit} />
+          </span>
+        ) : null}
+        <span class="dim">
+          <Text text={issue.short_id} />
+        </span>
       </p>
       <dl class="facts">
-        <div><dt>Events</dt><dd>{exact(issue.count)}</dd></div>
-        <div><dt>Last seen</dt><dd><Ago time={issue.last_seen} /></dd></div>
-        <div><dt>First seen</dt><dd><Ago time={issue.first_seen} /></dd></div>
-        <div><dt>Environment</dt><dd><Text text={issue.environments.join(', ') || '—'} /></dd></div>
-        <div><dt>{issue.releases.length > 1 ? 'Releases' : 'Release'}</dt>
-          <dd title={issue.releases.map(visible).join('\n')}><Text text={issue.releases.slice(0, 3).join(', ') || '—'} />{issue.releases.length > 3 ? ' …' : ''}</dd></div>
+        <div>
+          <dt>Events</dt>
+          <dd>{exact(issue.count)}</dd>
+        </div>
+        <div>
+          <dt>Last seen</dt>
+          <dd>
+            <Ago time={issue.last_seen} />
+          </dd>
+        </div>
+        <div>
+          <dt>First seen</dt>
+          <dd>
+            <Ago time={issue.first_seen} />
+          </dd>
+        </div>
+        <div>
+          <dt>Environment</dt>
+          <dd>
+            <Text text={issue.environments.join(', ') || '—'} />
+          </dd>
+        </div>
+        <div>
+          <dt>{issue.releases.length > 1 ? 'Releases' : 'Release'}</dt>
+          <dd title={issue.releases.map(visible).join('\n')}>
+            <Text text={issue.releases.slice(0, 3).join(', ') || '—'} />
+            {issue.releases.length > 3 ? ' …' : ''}
+          </dd>
+        </div>
       </dl>
     </header>
   );
 }
 
-function EventBar({issue, event, shown, newer}: {issue: IssueDetail; event: EventDetail | null; shown: string | null; newer: string | null}) {
+function EventBar({
+  issue,
+  event,
+  shown,
+  newer,
+}: {
+  issue: IssueDetail;
+  event: EventDetail | null;
+  shown: string | null;
+  newer: string | null;
+}) {
   if (!shown) return null;
   const step = (to: string | null | undefined, label: string) =>
-    to ? <a class="button" href={hrefs.issue(issue.id, to)}>{label}</a> : <span class="button" aria-disabled="true">{label}</span>;
+    to ? (
+      <a class="button" href={hrefs.issue(issue.id, to)}>
+        {label}
+      </a>
+    ) : (
+      <span class="button" aria-disabled="true">
+        {label}
+      </span>
+    );
   const request = event?.request_id || event?.trace_id;
   return (
     <nav class="event-bar" aria-label="Events of this error">
@@ -132,14 +222,37 @@ function EventBar({issue, event, shown, newer}: {issue: IssueDetail; event: Even
         {step(event?.next, 'Newer ›')}
         {step(issue.latest_event === shown ? null : issue.latest_event, 'Latest')}
       </span>
-      {newer ? <a class="newer" href={hrefs.issue(issue.id, newer)}>a newer event came in</a> : null}
+      {newer ? (
+        <a class="newer" href={hrefs.issue(issue.id, newer)}>
+          a newer event came in
+        </a>
+      ) : null}
       <span class="event-when">
-        {event ? <><span class="dim">Event <code title={event.event_id}>{event.event_id.slice(0, 8)}</code>, </span><Ago time={event.timestamp} />
-          {event.service ? <span class="dim"> in <Text text={event.service} /></span> : null}</> : null}
+        {event ? (
+          <>
+            <span class="dim">
+              Event <code title={event.event_id}>{event.event_id.slice(0, 8)}</code>,{' '}
+            </span>
+            <Ago time={event.timestamp} />
+            {event.service ? (
+              <span class="dim">
+                {' '}
+                in <Text text={event.service} />
+              </span>
+            ) : null}
+          </>
+        ) : null}
       </span>
-      {request ? <a class="button primary request-link" href={hrefs.request(request, event?.span_id)}>Its request <kbd>o</kbd></a>
-        : event ? <span class="dim">no request: it carries no trace or request id</span> : null}
-      <span class="offscreen" role="status">{event ? `Event ${event.event_id.slice(0, 8)}, ${plural(issue.count, 'event')} in all` : ''}</span>
+      {request ? (
+        <a class="button primary request-link" href={hrefs.request(request, event?.span_id)}>
+          Its request <kbd>o</kbd>
+        </a>
+      ) : event ? (
+        <span class="dim">no request: it carries no trace or request id</span>
+      ) : null}
+      <span class="offscreen" role="status">
+        {event ? `Event ${event.event_id.slice(0, 8)}, ${plural(issue.count, 'event')} in all` : ''}
+      </span>
     </nav>
   );
 }

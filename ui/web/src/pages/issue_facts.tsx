@@ -2,7 +2,16 @@
 //
 // What is known of an issue beside one event: how often, where, since when, why it is one issue, and its other events.
 import {useState} from 'preact/hooks';
-import {ask, ApiError, paths, type EventDetail, type EventList, type EventSummary, type IssueDetail, type Tag} from '../api';
+import {
+  ask,
+  ApiError,
+  paths,
+  type EventDetail,
+  type EventList,
+  type EventSummary,
+  type IssueDetail,
+  type Tag,
+} from '../api';
 import {componentRows} from '../event';
 import {exact, percent, plural} from '../format';
 import {usePolled} from '../hooks';
@@ -32,13 +41,23 @@ export function Hours({issue}: {issue: IssueDetail}) {
           if (bar.count === 0) return null;
           const tall = Math.max(2, (bar.count / most) * (chartHeight - 4));
           return (
-            <rect key={index} x={(index * step + 0.5).toFixed(2)} y={(chartHeight - 1 - tall).toFixed(2)} width={(step - 1).toFixed(2)} height={tall.toFixed(2)}>
+            <rect
+              key={index}
+              x={(index * step + 0.5).toFixed(2)}
+              y={(chartHeight - 1 - tall).toFixed(2)}
+              width={(step - 1).toFixed(2)}
+              height={tall.toFixed(2)}
+            >
               <title>{`${bar.label}: ${plural(bar.count, 'event')}`}</title>
             </rect>
           );
         })}
       </svg>
-      <p class="dim axis"><span>14 d ago</span><span>at most {exact(most)} in 6 h</span><span>now</span></p>
+      <p class="dim axis">
+        <span>14 d ago</span>
+        <span>at most {exact(most)} in 6 h</span>
+        <span>now</span>
+      </p>
     </section>
   );
 }
@@ -54,15 +73,39 @@ export function Tags({tags}: {tags: Tag[]}) {
         {tags.map(tag => (
           <li key={tag.key}>
             <details open={tag.values.length <= tagValuesShown}>
-              <summary><span class="tag-key"><Text text={tag.key} /></span>
-                {tag.values[0] ? <span class="tag-top"><Text text={tag.values[0].value} /> <span class="dim">{percent(tag.values[0].count, tag.total)}</span></span> : null}</summary>
+              <summary>
+                <span class="tag-key">
+                  <Text text={tag.key} />
+                </span>
+                {tag.values[0] ? (
+                  <span class="tag-top">
+                    <Text text={tag.values[0].value} />{' '}
+                    <span class="dim">{percent(tag.values[0].count, tag.total)}</span>
+                  </span>
+                ) : null}
+              </summary>
               <ul>
                 {tag.values.map(value => (
                   <li key={value.value}>
-                    <a href={hrefs.inbox({query: `${tag.key}:${value.value}`, service: '', environment: '', level: '', status: 'all', sort: 'last_seen'})}
-                      title="Errors with this tag"><Text text={value.value || '(empty)'} /></a>
-                    <span class="dim" title={plural(value.count, 'event')}>{percent(value.count, tag.total)}</span>
-                    <svg class="share" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true"><rect width={tag.total > 0 ? Math.min(100, (100 * value.count) / tag.total) : 0} height="3" /></svg>
+                    <a
+                      href={hrefs.inbox({
+                        query: `${tag.key}:${value.value}`,
+                        service: '',
+                        environment: '',
+                        level: '',
+                        status: 'all',
+                        sort: 'last_seen',
+                      })}
+                      title="Errors with this tag"
+                    >
+                      <Text text={value.value || '(empty)'} />
+                    </a>
+                    <span class="dim" title={plural(value.count, 'event')}>
+                      {percent(value.count, tag.total)}
+                    </span>
+                    <svg class="share" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true">
+                      <rect width={tag.total > 0 ? Math.min(100, (100 * value.count) / tag.total) : 0} height="3" />
+                    </svg>
                   </li>
                 ))}
               </ul>
@@ -75,22 +118,44 @@ export function Tags({tags}: {tags: Tag[]}) {
 }
 
 export function Grouping({grouping}: {grouping: NonNullable<EventDetail['grouping']>}) {
-  const variants = Object.entries(grouping.variants).sort(([, a], [, b]) => Number(b.contributes) - Number(a.contributes));
+  const variants = Object.entries(grouping.variants).sort(
+    ([, a], [, b]) => Number(b.contributes) - Number(a.contributes),
+  );
   return (
     <section class="grouping">
       <h2>Why these are one error</h2>
-      <p class="dim">Events are one error when what is marked here is the same in them. <Text text={grouping.algorithm} /></p>
+      <p class="dim">
+        Events are one error when what is marked here is the same in them. <Text text={grouping.algorithm} />
+      </p>
       {variants.map(([name, variant]) => (
         <details key={name} open={variant.contributes} class={variant.contributes ? '' : 'muted'}>
-          <summary><strong><Text text={name} /></strong> <span class="badge">{variant.contributes ? 'used' : 'not used'}</span></summary>
-          {variant.hash ? <p><Id id={variant.hash} what="hash" /></p> : null}
+          <summary>
+            <strong>
+              <Text text={name} />
+            </strong>{' '}
+            <span class="badge">{variant.contributes ? 'used' : 'not used'}</span>
+          </summary>
+          {variant.hash ? (
+            <p>
+              <Id id={variant.hash} what="hash" />
+            </p>
+          ) : null}
           <ul class="components">
             {componentRows(variant.component).map((row, index) => (
               <li key={index} class={row.contributes ? '' : 'muted'} data-depth={Math.min(row.depth, 6)}>
-                <span aria-label={row.contributes ? 'counts' : 'does not count'}>{row.contributes ? '✓' : '·'}</span>{' '}
+                <span aria-hidden="true">{row.contributes ? '✓ ' : '· '}</span>
+                <span class="offscreen">{row.contributes ? 'counts: ' : 'does not count: '}</span>
                 <Text text={row.label} />
-                {row.value !== null ? <code><Text text={row.value} /></code> : null}
-                {row.hint ? <span class="hint"><Text text={row.hint} /></span> : null}
+                {row.value !== null ? (
+                  <code>
+                    <Text text={row.value} />
+                  </code>
+                ) : null}
+                {row.hint ? (
+                  <span class="hint">
+                    <Text text={row.hint} />
+                  </span>
+                ) : null}
               </li>
             ))}
           </ul>
@@ -101,7 +166,11 @@ export function Grouping({grouping}: {grouping: NonNullable<EventDetail['groupin
 }
 
 const kinds: Record<string, string> = {
-  first_seen: 'Seen for the first time', regressed: 'Came back', resolved: 'Resolved', unresolved: 'Reopened', muted: 'Muted',
+  first_seen: 'Seen for the first time',
+  regressed: 'Came back',
+  resolved: 'Resolved',
+  unresolved: 'Reopened',
+  muted: 'Muted',
 };
 
 export function History({issue}: {issue: IssueDetail}) {
@@ -109,12 +178,26 @@ export function History({issue}: {issue: IssueDetail}) {
     <section>
       <h2>History</h2>
       <ol class="history">
-        {[...issue.history].reverse().map((entry, index) => <li key={index}><span>{kinds[entry.kind] ?? <Text text={entry.kind} />}</span><Ago time={entry.time} /></li>)}
+        {[...issue.history].reverse().map((entry, index) => (
+          <li key={index}>
+            <span>{kinds[entry.kind] ?? <Text text={entry.kind} />}</span>
+            <Ago time={entry.time} />
+          </li>
+        ))}
       </ol>
       {issue.hashes.length > 0 ? (
         <details class="hashes">
           <summary>{plural(issue.hashes.length, 'hash', 'hashes')}</summary>
-          <ul>{issue.hashes.map(hash => <li key={hash.hash}><Id id={hash.hash} what="hash" /><span class="dim"><Text text={`${hash.variant}, ${hash.algorithm}`} /></span></li>)}</ul>
+          <ul>
+            {issue.hashes.map(hash => (
+              <li key={hash.hash}>
+                <Id id={hash.hash} what="hash" />
+                <span class="dim">
+                  <Text text={`${hash.variant}, ${hash.algorithm}`} />
+                </span>
+              </li>
+            ))}
+          </ul>
         </details>
       ) : null}
     </section>
@@ -126,7 +209,7 @@ export function Events({issueId, current}: {issueId: string; current: string | n
   const {data, loading, error} = usePolled<EventList>(paths.issueEvents(issueId), 5000);
   const [older, setOlder] = useState<EventSummary[]>([]);
   const [next, setNext] = useState<string | null | undefined>(undefined);
-  const cursor = next === undefined ? data?.next ?? null : next;
+  const cursor = next === undefined ? (data?.next ?? null) : next;
   const more = async (): Promise<void> => {
     try {
       const page = await ask<EventList>(paths.issueEvents(issueId, cursor!));
@@ -142,21 +225,59 @@ export function Events({issueId, current}: {issueId: string; current: string | n
     <section aria-labelledby="events-title">
       <h2 id="events-title">Events</h2>
       {loading ? <Loading what="events" /> : null}
-      {error && !data ? <p class="dim" role="alert"><Text text={error.message} /></p> : null}
+      {error && !data ? (
+        <p class="dim" role="alert">
+          <Text text={error.message} />
+        </p>
+      ) : null}
       {events.length > 0 ? (
         <div class="scroll-x">
           <table class="events">
-            <thead><tr><th scope="col">When</th><th scope="col">What</th><th scope="col">Service</th><th scope="col">Release</th><th scope="col">Request</th></tr></thead>
+            <thead>
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col">What</th>
+                <th scope="col">Service</th>
+                <th scope="col">Release</th>
+                <th scope="col">Request</th>
+              </tr>
+            </thead>
             <tbody>
               {events.map(event => {
                 const request = event.request_id || event.trace_id;
                 return (
                   <tr key={event.event_id} aria-current={event.event_id === current ? 'true' : undefined}>
-                    <td><a href={hrefs.issue(issueId, event.event_id)}><Ago time={event.timestamp} /></a></td>
-                    <td class="event-title"><Text text={event.title} /></td>
-                    <td><Text text={event.service} />{event.environment ? <span class="dim"> <Text text={event.environment} /></span> : null}</td>
-                    <td><Text text={event.release} /></td>
-                    <td>{request ? <a href={hrefs.request(request)}><code><Text text={request.length > 14 ? request.slice(0, 12) + '…' : request} /></code></a> : <span class="dim">—</span>}</td>
+                    <td>
+                      <a href={hrefs.issue(issueId, event.event_id)}>
+                        <Ago time={event.timestamp} />
+                      </a>
+                    </td>
+                    <td class="event-title">
+                      <Text text={event.title} />
+                    </td>
+                    <td>
+                      <Text text={event.service} />
+                      {event.environment ? (
+                        <span class="dim">
+                          {' '}
+                          <Text text={event.environment} />
+                        </span>
+                      ) : null}
+                    </td>
+                    <td>
+                      <Text text={event.release} />
+                    </td>
+                    <td>
+                      {request ? (
+                        <a href={hrefs.request(request)}>
+                          <code>
+                            <Text text={request.length > 14 ? request.slice(0, 12) + '…' : request} />
+                          </code>
+                        </a>
+                      ) : (
+                        <span class="dim">—</span>
+                      )}
+                    </td>
                   </tr>
                 );
               })}
@@ -164,7 +285,13 @@ export function Events({issueId, current}: {issueId: string; current: string | n
           </table>
         </div>
       ) : null}
-      {cursor ? <p class="more"><button type="button" onClick={more}>Older events</button></p> : null}
+      {cursor ? (
+        <p class="more">
+          <button type="button" onClick={more}>
+            Older events
+          </button>
+        </p>
+      ) : null}
     </section>
   );
 }

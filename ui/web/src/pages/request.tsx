@@ -38,15 +38,23 @@ export function RequestPage({id, spanId}: {id: string; spanId: string | null}) {
   if (!request || !timeline) {
     if (loading) return <Loading what="the request" />;
     if (error!.code === 404) return <NotFound id={id} onRetry={refresh} />;
-    return <Failure error={error!} title="The request could not be loaded"><button type="button" onClick={refresh}>Try again</button></Failure>;
+    return (
+      <Failure error={error!} title="The request could not be loaded">
+        <button type="button" onClick={refresh}>
+          Try again
+        </button>
+      </Failure>
+    );
   }
   return (
     <article class="request-page">
       <Stale error={error} />
       <Head request={request} timeline={timeline} name={name} onReload={refresh} />
-      {timeline.nodes.size > 0
-        ? <Waterfall request={request} timeline={timeline} spanId={spanId} />
-        : <p class="empty dim">Nothing of this request is kept.</p>}
+      {timeline.nodes.size > 0 ? (
+        <Waterfall request={request} timeline={timeline} spanId={spanId} />
+      ) : (
+        <p class="empty dim">Nothing of this request is kept.</p>
+      )}
     </article>
   );
 }
@@ -67,7 +75,12 @@ function Ids({ids, what}: {ids: string[]; what: string}) {
       <dt>{ids.length > 1 ? `${what} ids (${ids.length})` : `${what} id`}</dt>
       <dd class="ids">
         {all.slice(0, idsShown)}
-        {all.length > idsShown ? <details><summary>{all.length - idsShown} more</summary>{all.slice(idsShown)}</details> : null}
+        {all.length > idsShown ? (
+          <details>
+            <summary>{all.length - idsShown} more</summary>
+            {all.slice(idsShown)}
+          </details>
+        ) : null}
       </dd>
     </div>
   );
@@ -90,47 +103,120 @@ function Verdict({request}: {request: RequestDocument}) {
     <div>
       <dt>Sampling</dt>
       <dd>
-        <span class={'badge verdict-' + (words[decision] ? decision : 'unknown')}>{words[decision] ?? 'No longer known'}</span>
-        {verdict?.policy ? <> by <strong><Text text={verdict.policy} /></strong>{chance(verdict.probability)}</> : null}
+        <span class={'badge verdict-' + (words[decision] ? decision : 'unknown')}>
+          {words[decision] ?? 'No longer known'}
+        </span>
+        {verdict?.policy ? (
+          <>
+            {' '}
+            by{' '}
+            <strong>
+              <Text text={verdict.policy} />
+            </strong>
+            {chance(verdict.probability)}
+          </>
+        ) : null}
         {traces.length > 1 ? (
           <details>
             <summary>by trace</summary>
-            <ul class="verdicts">{traces.map(trace => (
-              <li key={trace.trace_id}><code><Text text={trace.trace_id.slice(0, 16)} />…</code> <Text text={trace.decision} />
-                {trace.policy ? <> by <Text text={trace.policy} />{chance(trace.probability)}</> : null}{trace.late ? ', with late spans' : ''}</li>
-            ))}</ul>
+            <ul class="verdicts">
+              {traces.map(trace => (
+                <li key={trace.trace_id}>
+                  <code>
+                    <Text text={trace.trace_id.slice(0, 16)} />…
+                  </code>{' '}
+                  <Text text={trace.decision} />
+                  {trace.policy ? (
+                    <>
+                      {' '}
+                      by <Text text={trace.policy} />
+                      {chance(trace.probability)}
+                    </>
+                  ) : null}
+                  {trace.late ? ', with late spans' : ''}
+                </li>
+              ))}
+            </ul>
           </details>
-        ) : traces[0]?.late ? <span class="dim"> with late spans</span> : null}
+        ) : traces[0]?.late ? (
+          <span class="dim"> with late spans</span>
+        ) : null}
       </dd>
     </div>
   );
 }
 
-function Head({request, timeline, name, onReload}: {request: RequestDocument; timeline: Timeline; name: string; onReload: () => void}) {
+function Head({
+  request,
+  timeline,
+  name,
+  onReload,
+}: {
+  request: RequestDocument;
+  timeline: Timeline;
+  name: string;
+  onReload: () => void;
+}) {
   const jaeger = safeLink(request.jaeger_url);
   const errors = request.events.length;
   const start = nsToIso(String(timeline.baseNs));
   return (
     <header class="request-head">
       <div class="title-line">
-        <h1><Text text={name} /></h1>
+        <h1>
+          <Text text={name} />
+        </h1>
         <div class="buttons">
-          <button type="button" onClick={onReload}>Reload</button>
-          {jaeger ? <a class="button" href={jaeger} target="_blank" rel="noreferrer noopener">In Jaeger <Icon name="out" /></a> : null}
+          <button type="button" onClick={onReload}>
+            Reload
+          </button>
+          {jaeger ? (
+            <a class="button" href={jaeger} target="_blank" rel="noreferrer noopener">
+              In Jaeger <Icon name="out" />
+            </a>
+          ) : null}
         </div>
       </div>
       <dl class="facts">
-        <div><dt>Took</dt><dd>{timeline.spans > 0 ? duration(timeline.length) : '—'}</dd></div>
-        <div><dt>Started</dt><dd><Ago time={start} /></dd></div>
-        <div><dt>Spans</dt><dd>{exact(timeline.spans)}{timeline.failures > 0 ? <span class="bad"> {exact(timeline.failures)} failed</span> : null}</dd></div>
-        <div><dt>Errors</dt><dd class={errors > 0 ? 'bad' : ''}>{exact(errors)}</dd></div>
-        <div><dt>Logs</dt><dd>{exact(request.logs.length)}</dd></div>
-        <div><dt>Services</dt><dd>{exact(timeline.services.length)}</dd></div>
+        <div>
+          <dt>Took</dt>
+          <dd>{timeline.spans > 0 ? duration(timeline.length) : '—'}</dd>
+        </div>
+        <div>
+          <dt>Started</dt>
+          <dd>
+            <Ago time={start} />
+          </dd>
+        </div>
+        <div>
+          <dt>Spans</dt>
+          <dd>
+            {exact(timeline.spans)}
+            {timeline.failures > 0 ? <span class="bad"> {exact(timeline.failures)} failed</span> : null}
+          </dd>
+        </div>
+        <div>
+          <dt>Errors</dt>
+          <dd class={errors > 0 ? 'bad' : ''}>{exact(errors)}</dd>
+        </div>
+        <div>
+          <dt>Logs</dt>
+          <dd>{exact(request.logs.length)}</dd>
+        </div>
+        <div>
+          <dt>Services</dt>
+          <dd>{exact(timeline.services.length)}</dd>
+        </div>
         <Verdict request={request} />
         <Ids ids={request.request_ids} what="Request" />
         <Ids ids={request.trace_ids} what="Trace" />
       </dl>
-      {request.truncated ? <p class="stale" role="status">This request is larger than what is shown: {plural(timeline.spans, 'span')} and {plural(request.logs.length, 'log record')} of it are here.</p> : null}
+      {request.truncated ? (
+        <p class="stale" role="status">
+          This request is larger than what is shown: {plural(timeline.spans, 'span')} and{' '}
+          {plural(request.logs.length, 'log record')} of it are here.
+        </p>
+      ) : null}
     </header>
   );
 }
@@ -139,10 +225,20 @@ function NotFound({id, onRetry}: {id: string; onRetry: () => void}) {
   return (
     <div class="failure">
       <h1>Nothing is known under this id</h1>
-      <p><Id id={id} what="id" /></p>
-      <p>It may not have arrived yet, then it will appear here by itself. Or sampling dropped the request, its time in the store is
-        over, or the id belongs to another system. Request ids are found as the application wrote them, in full.</p>
-      <p><button type="button" onClick={onRetry}>Look again</button> <a href="/">To the errors</a></p>
+      <p>
+        <Id id={id} what="id" />
+      </p>
+      <p>
+        It may not have arrived yet, then it will appear here by itself. Or sampling dropped the request, its time in
+        the store is over, or the id belongs to another system. Request ids are found as the application wrote them, in
+        full.
+      </p>
+      <p>
+        <button type="button" onClick={onRetry}>
+          Look again
+        </button>{' '}
+        <a href="/">To the errors</a>
+      </p>
     </div>
   );
 }

@@ -29,11 +29,16 @@ export function Copy({text, what}: {text: string; what: string}) {
   }, [state]);
   const label = state === 'done' ? 'Copied' : state === 'failed' ? 'Could not copy' : `Copy ${what}`;
   return (
-    <button type="button" class={'icon-button copy ' + state} title={label} aria-label={label}
+    <button
+      type="button"
+      class={'icon-button copy ' + state}
+      title={label}
+      aria-label={label}
       onClick={async event => {
         event.stopPropagation();
         setState((await copy(text)) ? 'done' : 'failed');
-      }}>
+      }}
+    >
       <Icon name={state === 'done' ? 'check' : state === 'failed' ? 'cross' : 'copy'} />
     </button>
   );
@@ -41,5 +46,10 @@ export function Copy({text, what}: {text: string; what: string}) {
 
 // An id in full with its button.
 export function Id({id, what}: {id: string; what: string}) {
-  return <span class="id"><code>{visible(id)}</code><Copy text={id} what={what} /></span>;
+  return (
+    <span class="id">
+      <code>{visible(id)}</code>
+      <Copy text={id} what={what} />
+    </span>
+  );
 }

@@ -17,5 +17,9 @@ const shapes = {
 };
 
 export function Icon({name}: {name: keyof typeof shapes}) {
-  return <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false"><path d={shapes[name]} /></svg>;
+  return (
+    <svg class="icon" viewBox="0 0 16 16" aria-hidden="true" focusable="false">
+      <path d={shapes[name]} />
+    </svg>
+  );
 }

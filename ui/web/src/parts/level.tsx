@@ -9,12 +9,16 @@ export function levelClass(level: string | null | undefined): string {
 }
 
 export function Level({level}: {level: string | null | undefined}) {
-  return <span class={'badge ' + levelClass(level)}><Text text={level || 'error'} /></span>;
+  return (
+    <span class={'badge ' + levelClass(level)}>
+      <Text text={level || 'error'} />
+    </span>
+  );
 }
 
 export function StatusBadge({status, substatus}: {status: IssueStatus; substatus?: string | null}) {
   if (status !== 'unresolved') return <span class={'badge status-' + status}>{status}</span>;
-  return substatus === 'new' || substatus === 'regressed'
-    ? <span class={'badge substatus-' + substatus}>{substatus}</span>
-    : null;
+  return substatus === 'new' || substatus === 'regressed' ? (
+    <span class={'badge substatus-' + substatus}>{substatus}</span>
+  ) : null;
 }

@@ -5,7 +5,14 @@ import {segments} from '../text';
 
 function parts(text: string, singleLine: boolean) {
   return segments(text, singleLine).map((segment, index) =>
-    segment.marker ? <span key={index} class="marker" title="a character that cannot be shown">{segment.text}</span> : segment.text);
+    segment.marker ? (
+      <span key={index} class="marker" title="a character that cannot be shown">
+        {segment.text}
+      </span>
+    ) : (
+      segment.text
+    ),
+  );
 }
 
 export function Text({text}: {text: string | null | undefined}) {

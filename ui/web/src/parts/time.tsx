@@ -10,11 +10,19 @@ export function Ago({time}: {time: string | null | undefined}) {
   const label = relativeTime(ms, Date.now());
   useClock(() => setLabel(relativeTime(ms, Date.now())));
   if (Number.isNaN(ms)) return <span class="dim">—</span>;
-  return <time dateTime={time!} title={`${localTime(ms)}\n${time}`}>{label}</time>;
+  return (
+    <time dateTime={time!} title={`${localTime(ms)}\n${time}`}>
+      {label}
+    </time>
+  );
 }
 
 export function At({time}: {time: string | null | undefined}) {
   const ms = parseTime(time);
   if (Number.isNaN(ms)) return <span class="dim">—</span>;
-  return <time dateTime={time!} title={time!}>{localTime(ms)}</time>;
+  return (
+    <time dateTime={time!} title={time!}>
+      {localTime(ms)}
+    </time>
+  );
 }

@@ -41,8 +41,14 @@ export function Toasts() {
     <div class="toasts" role="status" aria-live="polite">
       {current ? (
         <div class={'toast' + (current.failed ? ' failed' : '')}>
-          <span><Text text={current.text} /></span>
-          {current.undo ? <button type="button" onClick={undo}>Undo <kbd>z</kbd></button> : null}
+          <span>
+            <Text text={current.text} />
+          </span>
+          {current.undo ? (
+            <button type="button" onClick={undo}>
+              Undo <kbd>z</kbd>
+            </button>
+          ) : null}
         </div>
       ) : null}
     </div>
