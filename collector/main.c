@@ -1,9 +1,223 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The program's entry.
+// The command line: one line of the table below per command.
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-int main(void) {
+#include "base/log.h"
+#include "collector/collector.h"
+#include "collector/config.h"
+#include "collector/demo.h"
+
+enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+struct command {
+  const char *name, *arguments, *summary, *help;
+  int (*run)(const struct command *command, int argc, char **argv);
+};
+
+static void print_help(const struct command *command) {
+  printf("usage: culprit %s %s\n\n%s\n%s", command->name, command->arguments, command->summary, command->help);
+}
+
+// -c FILE, --config FILE, --help. Returns false when the command is over, with *out_code.
+static bool parse_config_option(const struct command *command, int argc, char **argv, const char **out_path,
+                                int *out_code) {
+  static const struct option options[] = {
+      {"config", required_argument, NULL, 'c'}, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+  *out_path = NULL;
+  *out_code = EXIT_USAGE;
+  for (int letter; (letter = getopt_long(argc, argv, "c:h", options, NULL)) != -1;) {
+    if (letter == 'c') {
+      *out_path = optarg;
+    } else if (letter == 'h') {
+      print_help(command);
+      *out_code = EXIT_OK;
+      return false;
+    } else {
+      fprintf(stderr, "see 'culprit %s --help'\n", command->name);
+      return false;
+    }
+  }
+  if (optind < argc) {
+    fprintf(stderr, "culprit %s: unexpected argument '%s'; see 'culprit %s --help'\n", command->name, argv[optind],
+            command->name);
+    return false;
+  }
+  return true;
+}
+
+static int print_problems(const struct config_problems *problems) {
+  for (uint32_t i = 0; i < problems->count; i++) fprintf(stderr, "%s\n", problems->items[i].text);
+  return EXIT_FAILED;
+}
+
+// --- serve ----------------------------------------------------------------------------------------------------------------
+
+static void print_addresses(const struct collector_addresses *addresses, const struct options *options) {
+  const char *http = options->tls_http.cert_file[0] ? "https" : "http";
+  const char *ui = options->tls_ui.cert_file[0] ? "https" : "http";
+  printf("culprit " CULPRIT_VERSION ", data in %s\n\n"
+         "  web UI      %s://%s\n"
+         "  OTLP/gRPC   %s\n"
+         "  OTLP/HTTP   %s://%s\n\n"
+         "Point an application at it:\n\n"
+         "  export OTEL_EXPORTER_OTLP_ENDPOINT=%s://%s\n"
+         "  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\n",
+         options->data_dir, ui, addresses->ui, addresses->grpc, http, addresses->http, http, addresses->http);
+  fflush(stdout);
+}
+
+// Waits for SIGTERM or SIGINT, or for the collector to fail. SIGHUP says that a restart is needed to reload.
+static bool wait_for_end(struct collector *collector, const sigset_t *signals) {
+  for (;;) {
+    struct timespec second = {.tv_sec = 1};
+    int signal_number = sigtimedwait(signals, NULL, &second);
+    if (signal_number == SIGTERM || signal_number == SIGINT) return true;
+    if (signal_number == SIGHUP) {
+      log_write(LOG_WARN, "main", "SIGHUP: the configuration is read at start only, restart to change it", NULL);
+    }
+    if (collector_failed(collector)) return false;
+  }
+}
+
+static int serve(const struct command *command, int argc, char **argv) {
+  const char *path;
+  int code;
+  if (!parse_config_option(command, argc, argv, &path, &code)) return code;
+  struct options options;
+  struct config_problems problems;
+  if (config_load(path, environ, &options, &problems)) return print_problems(&problems);
+
+  // Blocked here and so in every thread: main waits for them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigaddset(&signals, SIGHUP);
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  signal(SIGPIPE, SIG_IGN);
+
+  struct collector *collector;
+  struct error error;
+  if (collector_start(&options, &collector, &error)) {
+    fprintf(stderr, "culprit: %s\n", error.text);
+    options_finish(&options);
+    return EXIT_FAILED;
+  }
+  struct collector_addresses addresses;
+  collector_get_addresses(collector, &addresses);
+  print_addresses(&addresses, &options);
+  bool asked = wait_for_end(collector, &signals);
+  struct intake_balance balance;
+  collector_stop(collector, &balance);
+  uint64_t refused = balance.refused + balance.rejected;
+  printf("balance: received %" PRIu64 " = stored %" PRIu64 " + refused %" PRIu64 "\n", balance.received, balance.stored,
+         refused);
+  options_finish(&options);
+  return asked && balance.received == balance.stored + refused ? EXIT_OK : EXIT_FAILED;
+}
+
+// --- check, config, version -----------------------------------------------------------------------------------------------
+
+static int check(const struct command *command, int argc, char **argv) {
+  const char *path;
+  int code;
+  if (!parse_config_option(command, argc, argv, &path, &code)) return code;
+  struct options options;
+  struct config_problems problems;
+  if (config_load(path, environ, &options, &problems)) return print_problems(&problems);
+  printf("%s: ok\n", path ? path : "configuration");
+  options_finish(&options);
+  return EXIT_OK;
+}
+
+static int config(const struct command *command, int argc, char **argv) {
+  const char *path;
+  int code;
+  if (!parse_config_option(command, argc, argv, &path, &code)) {
+    if (code != EXIT_OK) return code;
+    struct buffer keys;
+    buffer_init(&keys, 1 << 20);
+    config_describe(&keys);
+    printf("\nKeys:\n\n%.*s", SLICE_PRINTF(buffer_slice(&keys)));
+    buffer_finish(&keys);
+    return code;
+  }
+  struct config_problems problems;
+  struct buffer text;
+  buffer_init(&text, 1 << 20);
+  enum status status = config_print(path, environ, &text, &problems);
+  if (!status) printf("%.*s", SLICE_PRINTF(buffer_slice(&text)));
+  buffer_finish(&text);
+  return status ? print_problems(&problems) : EXIT_OK;
+}
+
+static int version(const struct command *command, int argc, char **argv) {
+  const char *path;
+  int code;
+  if (!parse_config_option(command, argc, argv, &path, &code)) return code;
   puts("culprit " CULPRIT_VERSION);
-  return 0;
+  return EXIT_OK;
+}
+
+static int demo(const struct command *command, int argc, char **argv) {
+  if (argc > 1 && strcmp(argv[1], "--help") == 0) {
+    print_help(command);
+    return EXIT_OK;
+  }
+  return demo_main(argc, argv);
+}
+
+// --- the table ------------------------------------------------------------------------------------------------------------
+
+static const struct command commands[] = {
+    {"serve", "[-c FILE]", "Runs the collector until SIGTERM or SIGINT.",
+     "\n  -c, --config FILE   YAML configuration; without it the defaults and CULPRIT_… variables\n"
+     "  --help              this text\n\nAll keys: culprit config --help\n",
+     serve},
+    {"check", "[-c FILE]", "Says whether 'serve' would start with this configuration, and if not, where it is wrong.",
+     "\n  -c, --config FILE   YAML configuration\n  --help              this text\n", check},
+    {"config", "[-c FILE]", "Prints the effective configuration, each value with where it comes from.",
+     "\n  -c, --config FILE   YAML configuration\n  --help              this text, and every key\n", config},
+    {"demo", "[--endpoint URL] [--seconds N] [--rate N]",
+     "Sends a minute of realistic traffic to a running instance: services, traces, logs, request ids, exceptions.",
+     "\n  --endpoint URL   OTLP/HTTP base, default http://127.0.0.1:4318\n"
+     "  --seconds N      how long, 1 to 3600, default 60\n"
+     "  --rate N         requests a second, 1 to 1000, default 20\n"
+     "  --help           this text\n",
+     demo},
+    {"version", "", "Prints the version.", "\n  --help   this text\n", version},
+};
+
+static void usage(FILE *to) {
+  fprintf(to, "usage: culprit <command> [arguments]\n\n");
+  for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+    fprintf(to, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+  }
+  fprintf(to, "\n'culprit <command> --help' says more.\n");
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    usage(stderr);
+    return EXIT_USAGE;
+  }
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+    usage(stdout);
+    return EXIT_OK;
+  }
+  const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
+  for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+    if (strcmp(commands[i].name, name) == 0) return commands[i].run(&commands[i], argc - 1, argv + 1);
+  }
+  fprintf(stderr, "culprit: unknown command '%s'\n\n", argv[1]);
+  usage(stderr);
+  return EXIT_USAGE;
 }

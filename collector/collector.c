@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: parts are opened in the order of the list below, each from the options and the parts above it;
+// collector_stop closes in the reverse order. A part that was never opened is NULL, and closing NULL is nothing, so a
+// start that fails half way is undone by the same function.
+#include "collector/collector.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "collector/pipeline.h"
+#include "exporter/delivery.h"
+#include "exporter/otlp.h"
+#include "net/grpc_server.h"
+#include "net/http_server.h"
+#include "receiver/otlp_grpc.h"
+#include "receiver/otlp_http.h"
+#include "store/project_store.h"
+#include "ui/web_assets.h"
+
+#define GRACE_NS              (10 * NS_PER_S)
+#define KEPT_SYNC_INTERVAL_NS (200 * NS_PER_MS)
+#define UI_BODY_BYTES_MAX     (1u << 20)
+#define PENDING_BYTES_MAX     (32u << 20)
+#define PATH_BYTES_MAX        4096
+#define FAILED_AFTER_NS       (30 * NS_PER_S)
+
+// --- paths
+// ----------------------------------------------------------------------------------------------------------------
+
+struct paths {
+  char intake[PATH_BYTES_MAX], kept[PATH_BYTES_MAX], quarantine[PATH_BYTES_MAX], dead_letter[PATH_BYTES_MAX],
+      database[PATH_BYTES_MAX], listening[PATH_BYTES_MAX];
+};
+
+struct collector {
+  const struct options *options;
+  const struct clock *clock;
+  struct paths paths;
+  struct budget budget;
+  struct metrics *metrics;
+
+  struct sampling *sampling;
+  struct correlation *correlation;
+  struct trace_facts *facts;
+  struct journal *intake_journal;
+  struct request_store *requests;
+  struct database *database;
+  struct project project;
+  struct delivery *delivery;
+  struct pipeline *pipeline;
+  struct intake *intake;
+  struct otlp_door *door;
+  struct otlp_http *otlp_http;
+  struct otlp_grpc otlp_grpc;
+  struct http_server *ui_server, *http_server;
+  struct grpc_server_handle *grpc_server;
+  uint16_t grpc_port, http_port, ui_port;
+  uint64_t failing_since_ns;
+};
+
+static enum status make_directory(const char *path, struct error *error) {
+  if (mkdir(path, 0700) == 0 || errno == EEXIST) return STATUS_OK;
+  return error_set(error, STATUS_IO, "%s: %s", path, strerror(errno));
+}
+
+static enum status make_paths(struct collector *collector, struct error *error) {
+  struct paths *paths = &collector->paths;
+  char journal[PATH_BYTES_MAX];
+  const struct {
+    char *path;
+    const char *name;
+    bool is_directory;
+  } parts[] = {
+      {journal, "journal", true},
+      {paths->intake, "journal/intake", true},
+      {paths->kept, "journal/kept", true},
+      {paths->quarantine, "quarantine", true},
+      {paths->dead_letter, "dead-letter", true},
+      {paths->database, "culprit.db", false},
+      {paths->listening, "listening.json", false},
+  };
+  enum status status = make_directory(collector->options->data_dir, error);
+  for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !status; i++) {
+    int len = snprintf(parts[i].path, PATH_BYTES_MAX, "%s/%s", collector->options->data_dir, parts[i].name);
+    if (len < 0 || len >= PATH_BYTES_MAX) return error_set(error, STATUS_INVALID, "data_dir: the path is too long");
+    if (parts[i].is_directory) status = make_directory(parts[i].path, error);
+  }
+  return status;
+}
+
+// Another process must not start on the same data before it finds the ports of this one.
+static enum status write_listening(struct collector *collector, struct error *error) {
+  struct collector_addresses addresses;
+  collector_get_addresses(collector, &addresses);
+  struct buffer text;
+  buffer_init(&text, 4096);
+  struct json_writer writer;
+  json_writer_init(&writer, &text);
+  json_begin_object(&writer);
+  json_key(&writer, "grpc");
+  json_write_cstr(&writer, addresses.grpc);
+  json_key(&writer, "http");
+  json_write_cstr(&writer, addresses.http);
+  json_key(&writer, "ui");
+  json_write_cstr(&writer, addresses.ui);
+  json_end_object(&writer);
+  buffer_append_byte(&text, '\n');
+  // Whole or not at all: readers poll for it.
+  char temporary[PATH_BYTES_MAX + 8];
+  snprintf(temporary, sizeof(temporary), "%s.new", collector->paths.listening);
+  FILE *file = fopen(temporary, "we");
+  bool written = file && fwrite(text.ptr, 1, text.len, file) == text.len;
+  if (file && fclose(file) != 0) written = false;
+  if (written) written = rename(temporary, collector->paths.listening) == 0;
+  buffer_finish(&text);
+  return written ? STATUS_OK : error_set(error, STATUS_IO, "%s: %s", collector->paths.listening, strerror(errno));
+}
+
+// "host:0" with the port that was chosen.
+static void effective_address(const char *configured, uint16_t port, char *out, size_t out_bytes) {
+  const char *colon = strrchr(configured, ':');
+  snprintf(out, out_bytes, "%.*s:%u", (int)(colon - configured), configured, port);
+}
+
+void collector_get_addresses(const struct collector *collector, struct collector_addresses *out_addresses) {
+  const struct options *options = collector->options;
+  effective_address(options->listen_grpc, collector->grpc_port, out_addresses->grpc, sizeof(out_addresses->grpc));
+  effective_address(options->listen_http, collector->http_port, out_addresses->http, sizeof(out_addresses->http));
+  effective_address(options->listen_ui, collector->ui_port, out_addresses->ui, sizeof(out_addresses->ui));
+}
+
+// --- stores
+// ---------------------------------------------------------------------------------------------------------------
+
+static enum status open_journals(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
+  struct journal_options intake = {
+      .name = "intake",
+      .directory = collector->paths.intake,
+      .quarantine_directory = collector->paths.quarantine,
+      .sync = options->journal_sync,
+      .sync_interval_ns = options->journal_sync_interval_ns,
+      .segment_bytes_max = options->journal_segment_bytes,
+      .bytes_max = options->journal_intake_max_bytes,
+      .pending_bytes_max = PENDING_BYTES_MAX,
+      .clock = collector->clock,
+      .metrics = collector->metrics,
+  };
+  enum status status = journal_open(&intake, &collector->intake_journal, error);
+  if (status) return status;
+  // The kept journal is synced on a timer: until then its records can be made again from the intake.
+  struct journal_options kept = intake;
+  kept.name = "kept";
+  kept.directory = collector->paths.kept;
+  kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_INTERVAL;
+  kept.sync_interval_ns = KEPT_SYNC_INTERVAL_NS;
+  kept.bytes_max = options->journal_kept_max_bytes;
+  return request_store_open(&(struct request_store_options){.kept = kept, .intake = collector->intake_journal},
+                            &collector->requests, error);
+}
+
+static enum status open_database(struct collector *collector, struct error *error) {
+  struct database_options options = {
+      .path = collector->paths.database, .bytes_max = collector->options->store_max_bytes, .clock = collector->clock};
+  enum status status = database_open(&options, &collector->database, error);
+  if (status) return status;
+  return project_store_ensure_default(collector->database, collector->clock, &collector->project, error);
+}
+
+// --- processing
+// -----------------------------------------------------------------------------------------------------------
+
+static struct payload_facts_options facts_options(const struct collector *collector) {
+  return (struct payload_facts_options){.sampling = collector->sampling,
+                                        .correlation = collector->correlation,
+                                        .limits = &otlp_limits_default,
+                                        .keep_severity = collector->options->sampling_log_severity};
+}
+
+static enum status make_decisions(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
+  enum status status = sampling_create(options->sampling_policies, options->sampling_policy_count, collector->metrics,
+                                       &collector->sampling, error);
+  if (status) return status;
+  collector->correlation = correlation_create((const char *const *)options->correlation_attributes.items,
+                                              options->correlation_attributes.count);
+  collector->facts = trace_facts_create(
+      &(struct trace_facts_options){.sampling = collector->sampling,
+                                    .waiting_max = (uint32_t)options->sampling_max_waiting_traces,
+                                    .verdicts_max = (uint32_t)options->sampling_max_remembered_verdicts});
+  return STATUS_OK;
+}
+
+static enum status start_exporter(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
+  if (!options->otlp_endpoint[0]) return STATUS_OK;
+  void *transport;
+  bool is_http = strcmp(options->otlp_protocol, "http/protobuf") == 0;
+  struct otlp_options otlp = {
+      .endpoint = options->otlp_endpoint,
+      .protocol = is_http ? OTLP_PROTOCOL_HTTP_PROTOBUF : OTLP_PROTOCOL_GRPC,
+      .compress_gzip = strcmp(options->otlp_compression, "gzip") == 0,
+      .headers = (const char *const *)options->otlp_headers.items,
+      .header_count = options->otlp_headers.count,
+      .timeout_ns = options->otlp_timeout_ns,
+      .tls = {.ca_file = options->otlp_ca_file,
+              .cert_file = options->otlp_cert_file,
+              .key_file = options->otlp_key_file},
+  };
+  enum status status = otlp_create(&otlp, &transport, error);
+  if (status) return status;
+  uint32_t kinds = 1u << JOURNAL_TRACES;
+  if (options->otlp_forward_logs) kinds |= 1u << JOURNAL_LOGS;
+  if (options->otlp_forward_metrics) kinds |= 1u << JOURNAL_METRICS;
+  struct delivery_options delivery = {
+      .name = "otlp",
+      .journal = request_store_journal(collector->requests),
+      .cursor_directory = collector->options->data_dir,
+      .dead_letter_directory = collector->paths.dead_letter,
+      .kinds = kinds,
+      .transport = &otlp_transport,
+      .transport_context = transport,
+      .clock = collector->clock,
+      .metrics = collector->metrics,
+  };
+  return delivery_start(&delivery, &collector->delivery, error);
+}
+
+// Below these sequences nobody else needs the journals' records.
+static uint64_t intake_floor(void *context) {
+  (void)context;
+  return UINT64_MAX;
+}
+
+static uint64_t kept_floor(void *context) {
+  struct collector *collector = context;
+  return collector->delivery ? delivery_floor(collector->delivery) : UINT64_MAX;
+}
+
+static enum status start_pipeline(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
+  struct pipeline_options pipeline = {
+      .intake = collector->intake_journal,
+      .requests = collector->requests,
+      .facts = collector->facts,
+      .sampling = collector->sampling,
+      .rebuild = facts_options(collector),
+      .decision_wait_ns = options->sampling_decision_wait_ns,
+      .retention_requests_ns = options->retention_requests_ns,
+      .keep_metrics = options->otlp_endpoint[0] && options->otlp_forward_metrics,
+      .intake_floor = intake_floor,
+      .kept_floor = kept_floor,
+      .floor_context = collector,
+      .clock = collector->clock,
+      .metrics = collector->metrics,
+  };
+  return pipeline_start(&pipeline, &collector->pipeline, error);
+}
+
+// --- doors
+// ----------------------------------------------------------------------------------------------------------------
+
+static struct tls_settings tls_of(const struct options_tls *tls) {
+  return (struct tls_settings){
+      .cert_file = tls->cert_file, .key_file = tls->key_file, .client_ca_file = tls->client_ca_file};
+}
+
+static enum status make_doors(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
+  collector->intake = intake_create(&(struct intake_options){.journal = collector->intake_journal,
+                                                             .facts = facts_options(collector),
+                                                             .clock = collector->clock,
+                                                             .metrics = collector->metrics,
+                                                             .journal_bytes_max = options->journal_intake_max_bytes});
+  struct otlp_door_options door = {
+      .limits = {.sink = intake_sink(collector->intake),
+                 .budget = &collector->budget,
+                 .keys = (const char *const *)options->ingest_keys.items,
+                 .key_count = options->ingest_keys.count,
+                 .decoded_bytes_max = options->ingest_decoded_max_bytes},
+      .project = collector->project.id,
+      .forward_metrics = options->otlp_endpoint[0] && options->otlp_forward_metrics,
+      .metrics = collector->metrics,
+  };
+  collector->door = otlp_door_create(&door);
+  ASSERT(collector->door);
+  otlp_grpc_init(&collector->otlp_grpc, collector->door);
+  struct otlp_http_options http = {
+      .door = collector->door,
+      .cors_origins = (const char *const *)options->cors_allowed_origins.items,
+      .cors_origin_count = options->cors_allowed_origins.count,
+      .cors_headers = (const char *const *)options->cors_allowed_headers.items,
+      .cors_header_count = options->cors_allowed_headers.count,
+      .cors_max_age_ns = options->cors_max_age_ns,
+  };
+  return otlp_http_create(&http, &collector->otlp_http, error);
+}
+
+static enum status open_ui(struct collector *collector, struct error *error) {
+  static const struct http_route routes[] = {{HTTP_GET, "/{*}", web_assets_handle, NULL}};
+  struct http_server_options ui = {
+      .name = "ui",
+      .address = collector->options->listen_ui,
+      .tls = tls_of(&collector->options->tls_ui),
+      .routes = routes,
+      .route_count = 1,
+      .body_bytes_max = UI_BODY_BYTES_MAX,
+      .threads = 2,
+  };
+  return http_server_open(&ui, &collector->ui_server, &collector->ui_port, error);
+}
+
+static enum status open_ingest(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
+  struct http_server_options http = {
+      .name = "http",
+      .address = options->listen_http,
+      .tls = tls_of(&options->tls_http),
+      .on_refusal = otlp_http_refuse,
+      .refusal_context = collector->otlp_http,
+      .admit = otlp_http_admit,
+      .admit_context = collector->otlp_http,
+      .budget = &collector->budget,
+      .body_bytes_max = options->ingest_wire_max_bytes,
+  };
+  http.routes = otlp_http_routes(collector->otlp_http, &http.route_count);
+  enum status status = http_server_open(&http, &collector->http_server, &collector->http_port, error);
+  if (status) return status;
+  struct grpc_server_options grpc = {
+      .address = options->listen_grpc,
+      .tls = tls_of(&options->tls_grpc),
+      .methods = collector->otlp_grpc.methods,
+      .method_count = OTLP_GRPC_METHODS,
+      .admit = otlp_grpc_admit,
+      .admit_context = &collector->otlp_grpc,
+      .budget = &collector->budget,
+      .message_bytes_max = options->ingest_wire_max_bytes,
+  };
+  status = grpc_server_open(&grpc, &collector->grpc_server, &collector->grpc_port, error);
+  if (!status) grpc_server_set_serving(collector->grpc_server, true);
+  return status;
+}
+
+// --- start and stop
+// -------------------------------------------------------------------------------------------------------
+
+static enum status start_parts(struct collector *collector, struct error *error) {
+  static enum status (*const steps[])(struct collector *, struct error *) = {
+      make_paths, open_journals,  open_database, make_decisions, start_exporter,
+      make_doors, start_pipeline, open_ui,       open_ingest,    write_listening,
+  };
+  enum status status = STATUS_OK;
+  for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !status; i++) status = steps[i](collector, error);
+  return status;
+}
+
+static void stop_parts(struct collector *collector) {
+  // Receivers first; what they have taken is answered while the journal still works.
+  if (collector->intake) intake_drain(collector->intake);
+  if (collector->http_server) http_server_quiesce(collector->http_server);
+  grpc_server_close(collector->grpc_server, GRACE_NS);
+  http_server_close(collector->http_server, GRACE_NS);
+  http_server_close(collector->ui_server, GRACE_NS);
+  pipeline_stop(collector->pipeline);
+  delivery_stop(collector->delivery);
+  request_store_close(collector->requests);
+  journal_close(collector->intake_journal);
+}
+
+static void destroy(struct collector *collector) {
+  otlp_http_destroy(collector->otlp_http);
+  otlp_door_destroy(collector->door);
+  intake_destroy(collector->intake);
+  database_close(collector->database);
+  trace_facts_destroy(collector->facts);
+  correlation_destroy(collector->correlation);
+  sampling_destroy(collector->sampling);
+  metrics_destroy(collector->metrics);
+  free(collector);
+}
+
+enum status collector_start(const struct options *options, struct collector **out_collector, struct error *error) {
+  struct collector *collector = calloc(1, sizeof(*collector));
+  ASSERT(collector);
+  collector->options = options;
+  collector->clock = clock_system();
+  collector->metrics = metrics_create();
+  budget_init(&collector->budget, options->memory_max_bytes);
+  enum log_level level;
+  if (log_level_parse(slice_from_cstr(options->log_level), &level)) log_set_level(level);
+  enum status status = start_parts(collector, error);
+  if (status) {
+    stop_parts(collector);
+    destroy(collector);
+    return status;
+  }
+  *out_collector = collector;
+  return STATUS_OK;
+}
+
+bool collector_failed(struct collector *collector) {
+  (void)collector;
+  return false;
+}
+
+void collector_stop(struct collector *collector, struct intake_balance *out_balance) {
+  stop_parts(collector);
+  if (out_balance) *out_balance = intake_balance(collector->intake);
+  unlink(collector->paths.listening);
+  destroy(collector);
+}
