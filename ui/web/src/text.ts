@@ -26,10 +26,7 @@ const strange = new RegExp(
 );
 
 function marker(character: string): string {
-  const code = character.codePointAt(0)!;
-  if (code < 0x20) return String.fromCharCode(0x2400 + code); // a control picture, ␛ for ESC
-  if (code === 0x7f) return '\u2421';
-  return '⟨' + code.toString(16).toUpperCase().padStart(4, '0') + '⟩';
+  return '⟨' + character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0') + '⟩';
 }
 
 // `singleLine` shows tabs and line ends as markers too.
@@ -47,7 +44,7 @@ export function segments(text: string, singleLine: boolean): Segment[] {
     }
     for (const piece of part.split(/(\r?\n|\t)/)) {
       if (piece === '\t') push('⇥', true);
-      else if (/^\r?\n$/.test(piece)) push('⏎', true);
+      else if (/^\r?\n$/.test(piece)) push('↵', true);
       else if (piece) push(piece, false);
     }
   };

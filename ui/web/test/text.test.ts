@@ -9,9 +9,9 @@ test('ordinary text of any script stays one piece', () => {
   }
 });
 
-test('control characters become pictures', () => {
-  assert.equal(visible('a\u001b[31mred\u0000'), 'a␛[31mred␀');
-  assert.equal(visible('\u007f\u0085'), '␡⟨0085⟩');
+test('control characters become code points, too', () => {
+  assert.equal(visible('a\u001b[31mred\u0000'), 'a⟨001B⟩[31mred⟨0000⟩');
+  assert.equal(visible('\u007f\u0085'), '⟨007F⟩⟨0085⟩');
 });
 
 test('bidirectional and invisible characters become code points', () => {
@@ -23,10 +23,10 @@ test('bidirectional and invisible characters become code points', () => {
 
 test('lines stay lines where they may, and are marked where not', () => {
   assert.deepEqual(segments('a\r\n\tb', false), [{text: 'a\n\tb', marker: false}]);
-  assert.equal(visible('a\r\n\tb\rc'), 'a⏎⇥b␍c');
+  assert.equal(visible('a\r\n\tb\rc'), 'a↵⇥b⟨000D⟩c');
   assert.deepEqual(segments('a\u0007b', false), [
     {text: 'a', marker: false},
-    {text: '␇', marker: true},
+    {text: '⟨0007⟩', marker: true},
     {text: 'b', marker: false},
   ]);
 });

@@ -29,7 +29,7 @@ function useChange(filters: Filters, issues: Issues, calm: Calm): Change {
     if (previous === status) return;
     calm.touch();
     const leaves = filters.status !== 'all' && filters.status !== status;
-    issues.change(each => (each.id !== issue.id ? each : leaves ? null : {...each, status}));
+    const takeBack = issues.change(each => (each.id !== issue.id ? each : leaves ? null : {...each, status}));
     try {
       await setIssueStatus(issue.id, status);
       toast(
@@ -37,6 +37,7 @@ function useChange(filters: Filters, issues: Issues, calm: Calm): Change {
         isUndo ? undefined : () => void change({...issue, status}, previous, true),
       );
     } catch (failure) {
+      takeBack();
       toastFailure(`${issue.short_id} was not changed: ${(failure as ApiError).message}`);
     }
     issues.refresh();

@@ -21,7 +21,8 @@ export interface Issues {
   loadingMore: boolean;
   loadMore: () => Promise<void>;
   refresh: () => void;
-  change: (each: (issue: Issue) => Issue | null) => void; // until the server says so itself; null: out of the list
+  // Until the server says so itself; null: out of the list. Returns the way back.
+  change: (each: (issue: Issue) => Issue | null) => () => void;
 }
 
 export function useIssues(query: string): Issues {
@@ -58,10 +59,15 @@ export function useIssues(query: string): Issues {
     }
     setLoadingMore(false);
   };
-  const change = (each: (issue: Issue) => Issue | null): void => {
+  const change = (each: (issue: Issue) => Issue | null): (() => void) => {
+    const back = {data, more};
     const changed = (all: Issue[]): Issue[] => all.map(each).filter((issue): issue is Issue => issue !== null);
     put(now => ({...now, issues: changed(now.issues)}));
     setMore(now => now && {...now, issues: changed(now.issues)});
+    return () => {
+      put(now => back.data ?? now);
+      setMore(back.more);
+    };
   };
   return {list, issues, next, error, loading, loadingMore: loadingMore || !data, loadMore, refresh, change};
 }

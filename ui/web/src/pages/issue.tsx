@@ -36,6 +36,7 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
       await setIssueStatus(id, status);
       toast(`${issue.short_id} is ${status} now`, () => void setIssueStatus(id, previous).then(refresh, refresh));
     } catch (failure) {
+      put(now => ({...now, status: previous, substatus: issue.substatus}));
       toastFailure(`${issue.short_id} was not changed: ${(failure as ApiError).message}`);
     }
     refresh();
