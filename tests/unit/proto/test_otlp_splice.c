@@ -92,10 +92,10 @@ static void empty_requests_stay_empty(void **state) {
 static void trace_state_is_replaced_in_place(void **state) {
   (void)state;
 #define REQUEST(...) FIELD(1, FIELD(1, attribute(1, "a", "b")), FIELD(2, FIELD(2, __VA_ARGS__), text(3, "s")))
-  static const char *const states[] = {
-      "", "x", "ot=th:8,vendor=value",
-      "a very long one that makes the span need one more digit for its length, and the "
-      "scope and the resource around it too, because it is longer than 127 bytes"};
+  // The last one makes the lengths of the span, the scope and the resource need one more digit.
+  static const char long_state[] = "a=0123456789012345678901234567890123456789012345678901234567890123456789,"
+                                   "b=0123456789012345678901234567890123456789012345678901234567890123456789";
+  static const char *const states[] = {"", "x", "ot=th:8,vendor=value", long_state};
   for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
     struct choice choice = {.keep = 1, .trace_state = states[i]};
     struct slice new_state = states[i][0] ? text(3, states[i]) : slice_make(NULL, 0);
