@@ -25,6 +25,7 @@ struct entry {
   const struct otlp_json_message *message;
   struct json_iter members;
   uint32_t left[OTLP_JSON_FIELDS_MAX]; // members not yet read, by field
+  uint32_t hint;                       // where to look for the next one in the table
   struct wire_open_field open;
   const struct otlp_json_field *field; // being read: for lists and for telling where a fault is
   struct json_iter elements;           // of the list `field`, while in_list
@@ -39,9 +40,15 @@ struct conversion {
   struct entry entries[OPEN_MAX];
 };
 
-static const struct otlp_json_field *find_field(const struct otlp_json_message *message, struct slice key) {
-  for (uint32_t i = 0; i < message->count; i++) {
-    if (slice_equal_cstr(key, message->fields[i].name)) return &message->fields[i];
+// Members mostly come in the order of the table, so the search starts behind the field that was found last (*hint).
+static const struct otlp_json_field *find_field(const struct otlp_json_message *message, struct slice key,
+                                                uint32_t *hint) {
+  for (uint32_t tried = 0, i = *hint; tried < message->count; tried++, i++) {
+    if (i >= message->count) i = 0;
+    const struct otlp_json_field *field = &message->fields[i];
+    if (field->name_len != key.len || memcmp(field->name, key.ptr, key.len) != 0) continue;
+    *hint = i + 1;
+    return field;
   }
   return NULL;
 }
@@ -72,8 +79,9 @@ static enum status push(struct conversion *conversion, const struct otlp_json_me
   if (number != 0 && !wire_open(conversion->out, number, message->usual_bytes, &entry->open)) return STATUS_TOO_LARGE;
   struct json_iter members = entry->members;
   struct slice key;
+  uint32_t hint = 0;
   while (json_object_next(&members, &key, &value)) {
-    const struct otlp_json_field *field = find_field(message, key);
+    const struct otlp_json_field *field = find_field(message, key, &hint);
     if (field) entry->left[field - message->fields]++;
   }
   conversion->count++;
@@ -122,7 +130,7 @@ static enum status step(struct conversion *conversion) {
     entry->in_list = false;
   }
   if (json_object_next(&entry->members, &key, &value)) {
-    const struct otlp_json_field *field = find_field(entry->message, key);
+    const struct otlp_json_field *field = find_field(entry->message, key, &entry->hint);
     if (!field || --entry->left[field - entry->message->fields] > 0) return STATUS_OK;
     entry->field = field;
     return put_member(conversion, entry, value);

@@ -10,11 +10,11 @@
 // clang-format off
 #define MESSAGE(fields, usual_bytes) {fields, COUNT(fields), usual_bytes}
 // One field; a list of numbers (packed) or strings; a message; a list of messages; an enum.
-#define FIELD(name, number, form) {name, number, OTLP_JSON_##form, false, {NULL}}
-#define LIST(name, number, form) {name, number, OTLP_JSON_##form, true, {NULL}}
-#define CHILD(name, number, type) {name, number, OTLP_JSON_MESSAGE, false, {.message = &(type)}}
-#define CHILDREN(name, number, type) {name, number, OTLP_JSON_MESSAGE, true, {.message = &(type)}}
-#define NAMED(name, number, type) {name, number, OTLP_JSON_ENUM, false, {.names = &(type)}}
+#define FIELD(name, number, form) {name, sizeof(name) - 1, false, number, OTLP_JSON_##form, {NULL}}
+#define LIST(name, number, form) {name, sizeof(name) - 1, true, number, OTLP_JSON_##form, {NULL}}
+#define CHILD(name, number, type) {name, sizeof(name) - 1, false, number, OTLP_JSON_MESSAGE, {.message = &(type)}}
+#define CHILDREN(name, number, type) {name, sizeof(name) - 1, true, number, OTLP_JSON_MESSAGE, {.message = &(type)}}
+#define NAMED(name, number, type) {name, sizeof(name) - 1, false, number, OTLP_JSON_ENUM, {.names = &(type)}}
 // clang-format on
 
 static const char *const span_kind_names[] = {"UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"};

@@ -39,9 +39,10 @@ struct otlp_json_message;
 
 struct otlp_json_field {
   const char *name;
+  uint8_t name_len;
+  bool repeated; // numbers are packed then
   uint32_t number;
   enum otlp_json_form form;
-  bool repeated; // numbers are packed then
   union {
     const struct otlp_json_message *message; // OTLP_JSON_MESSAGE
     const struct otlp_json_enum *names;      // OTLP_JSON_ENUM

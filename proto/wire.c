@@ -61,15 +61,31 @@ const uint8_t *wire_skip(const uint8_t *at, const uint8_t *end, uint32_t tag) {
   }
 }
 
-void wire_put_varint(struct buffer *out, uint64_t value) {
-  uint8_t bytes[WIRE_VARINT_BYTES_MAX];
-  size_t len = 0;
+size_t wire_varint_bytes(uint64_t value) {
+  size_t bytes = 1;
   while (value >= 0x80) {
-    bytes[len++] = (uint8_t)(value | 0x80);
+    value >>= 7;
+    bytes++;
+  }
+  return bytes;
+}
+
+// Into memory that is large enough; behind it.
+static uint8_t *write_varint(uint8_t *at, uint64_t value) {
+  while (value >= 0x80) {
+    *at++ = (uint8_t)(value | 0x80);
     value >>= 7;
   }
-  bytes[len++] = (uint8_t)value;
-  buffer_append(out, bytes, len);
+  *at++ = (uint8_t)value;
+  return at;
+}
+
+void wire_put_varint(struct buffer *out, uint64_t value) {
+  const size_t len = wire_varint_bytes(value);
+  uint8_t *at = buffer_reserve(out, len);
+  if (!at) return;
+  write_varint(at, value);
+  out->len += len;
 }
 
 void wire_put_tag(struct buffer *out, uint32_t field, enum wire_type type) {
@@ -96,18 +112,14 @@ void wire_put_fixed32_field(struct buffer *out, uint32_t field, uint32_t value) 
 }
 
 void wire_put_bytes_field(struct buffer *out, uint32_t field, struct slice content) {
-  wire_put_tag(out, field, WIRE_BYTES);
-  wire_put_varint(out, content.len);
-  buffer_append_slice(out, content);
-}
-
-size_t wire_varint_bytes(uint64_t value) {
-  size_t bytes = 1;
-  while (value >= 0x80) {
-    value >>= 7;
-    bytes++;
-  }
-  return bytes;
+  const uint32_t tag = WIRE_TAG(field, WIRE_BYTES);
+  const size_t len = wire_varint_bytes(tag) + wire_varint_bytes(content.len) + content.len;
+  uint8_t *at = buffer_reserve(out, len);
+  if (!at) return;
+  at = write_varint(at, tag);
+  at = write_varint(at, content.len);
+  if (content.len > 0) memcpy(at, content.ptr, content.len);
+  out->len += len;
 }
 
 bool wire_open(struct buffer *out, uint32_t field, size_t expected_len, struct wire_open_field *open) {

@@ -12,6 +12,8 @@
 #include <time.h>
 
 #include "base/buffer.h"
+#include "payload.h"
+#include "proto/otlp_json.h"
 #include "proto/otlp_scan.h"
 #include "proto/otlp_splice.h"
 #include "proto/wire.h"
@@ -89,6 +91,7 @@ struct bench {
   struct slice payload;
   const struct otlp_key_filter *filter;
   struct buffer out;
+  struct json_parser *parser;
   uint64_t seen;
 };
 
@@ -120,6 +123,13 @@ static void run_protobuf_c(struct bench *bench) {
   ASSERT(request);
   bench->seen += request->n_resource_spans;
   opentelemetry__proto__collector__trace__v1__export_trace_service_request__free_unpacked(request, NULL);
+}
+
+static void run_json(struct bench *bench) {
+  buffer_clear(&bench->out);
+  enum status status = otlp_json_to_wire(OTLP_TRACES, bench->parser, bench->payload, &bench->out, NULL);
+  ASSERT(status == STATUS_OK);
+  bench->seen += bench->out.len;
 }
 
 static enum otlp_splice_action keep_tenth(void *context, uint32_t index, struct slice item, struct slice *out_state) {
@@ -175,6 +185,13 @@ int main(int argc, char **argv) {
   bench.payload = buffer_slice(&ascii);
   measure("splice of every tenth", run_splice, &bench, seconds);
   measure("protobuf-c unpack", run_protobuf_c, &bench, seconds);
+  struct payload json;
+  payload_create(&json, &(struct payload_options){.spans = SPANS, .spans_per_trace = 16, .json = true});
+  bench.payload = buffer_slice(&json.template);
+  bench.parser = json_parser_create(4 << 20);
+  measure("JSON to wire", run_json, &bench, seconds);
+  json_parser_destroy(bench.parser);
+  payload_destroy(&json);
   buffer_finish(&bench.out);
   buffer_finish(&ascii);
   buffer_finish(&other);
