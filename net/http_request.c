@@ -219,6 +219,15 @@ struct slice http_request_query(const struct http_request *request, const char *
   return slice_make(NULL, 0);
 }
 
+bool http_request_query_at(const struct http_request *request, uint32_t index, struct slice *out_name,
+                           struct slice *out_value) {
+  if (index >= request->pair_count - request->header_count) return false;
+  const struct http_request_pair *pair = &request->pairs[request->header_count + index];
+  *out_name = pair->name;
+  *out_value = pair->value;
+  return true;
+}
+
 struct slice http_request_body(const struct http_request *request) {
   return slice_make(request->body, request->body_len);
 }

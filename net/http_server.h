@@ -77,6 +77,9 @@ struct slice http_request_capture(const struct http_request *request, uint32_t i
 struct slice http_request_header(const struct http_request *request, const char *name);
 // A query parameter, percent-decoded, the first of its name.
 struct slice http_request_query(const struct http_request *request, const char *name);
+// All of them in order, from index 0; false behind the last one.
+bool http_request_query_at(const struct http_request *request, uint32_t index, struct slice *out_name,
+                           struct slice *out_value);
 struct slice http_request_body(const struct http_request *request);
 struct slice http_request_peer(const struct http_request *request); // "192.0.2.1", for logs and rate limits only
 
