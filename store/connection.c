@@ -250,6 +250,10 @@ void connection_checkpoint(struct connection *connection, bool truncate) {
   if (code == SQLITE_OK && truncate) connection->wal_pages = 0;
 }
 
+const char *connection_library_version(void) {
+  return sqlite3_libversion();
+}
+
 struct statement connection_statement(struct connection *connection, const char *sql) {
   struct statement statement = {.connection = connection};
   if (connection->status != STATUS_OK) return statement;

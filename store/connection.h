@@ -52,6 +52,8 @@ uint32_t connection_wal_pages(const struct connection *connection);
 // for readers (up to 2 s) and empties the log. The writer only, outside transactions.
 void connection_checkpoint(struct connection *connection, bool truncate);
 
+const char *connection_library_version(void);
+
 // A statement ready to bind: reset, nothing bound. Valid until the same text is asked for again or the transaction
 // ends.
 struct sqlite3_stmt;

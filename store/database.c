@@ -310,3 +310,7 @@ uint64_t database_bytes_max(const struct database *database) {
 bool database_is_damaged(const struct database *database) {
   return atomic_bool_get(&database->damaged);
 }
+
+const char *database_library_version(void) {
+  return connection_library_version();
+}

@@ -53,5 +53,6 @@ uint64_t database_bytes(const struct database *database); // file and log, as on
 uint64_t database_bytes_max(const struct database *database);
 // True after a statement met damage: the file is checked, and set aside when the damage is real, at the next start.
 bool database_is_damaged(const struct database *database);
+const char *database_library_version(void);
 
 #endif

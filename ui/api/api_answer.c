@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Answers are never cached by anybody but the browser that asked, and then only to be asked for again (ETag).
+#include "ui/api/api_answer.h"
+
+#include <stdio.h>
+
+#include "base/decompress.h"
+#include "ui/web_assets.h"
+
+#define ANSWER_BYTES_MAX   (64u << 20)
+#define SHORT_TEXT_MAX     200
+#define COMPRESS_BYTES_MIN (8u << 10)
+
+static uint32_t code_of(enum status status) {
+  switch (status) {
+  case STATUS_OK:
+  case STATUS_END: return 200;
+  case STATUS_INVALID: return 400;
+  case STATUS_UNAUTHENTICATED: return 401;
+  case STATUS_PERMISSION_DENIED: return 403;
+  case STATUS_NOT_FOUND: return 404;
+  case STATUS_METHOD: return 405;
+  case STATUS_CONFLICT: return 409;
+  case STATUS_TOO_LARGE: return 413;
+  case STATUS_UNSUPPORTED: return 415;
+  case STATUS_RATE_LIMITED: return 429;
+  case STATUS_UNAVAILABLE:
+  case STATUS_TIMEOUT:
+  case STATUS_NO_MEMORY: return 503;
+  case STATUS_CORRUPT:
+  case STATUS_IO:
+  case STATUS_INTERNAL: break;
+  }
+  return 500;
+}
+
+static void add_headers(struct http_request *request) {
+  http_request_add_header(request, "Cache-Control", "no-cache");
+  http_request_add_header(request, "X-Content-Type-Options", "nosniff");
+}
+
+void api_answer_refuse(struct http_request *request, enum status status, const char *field, const char *text) {
+  struct buffer body;
+  struct json_writer json;
+  buffer_init(&body, 16 << 10);
+  json_writer_init(&json, &body);
+  json_begin_object(&json);
+  json_key(&json, "error");
+  json_begin_object(&json);
+  json_key(&json, "status");
+  json_write_cstr(&json, status_name(status));
+  json_key(&json, "message");
+  json_write_cstr(&json, text);
+  if (field) {
+    json_key(&json, "field");
+    json_write_cstr(&json, field);
+  }
+  json_end_object(&json);
+  json_end_object(&json);
+  add_headers(request);
+  if (code_of(status) == 503) http_request_add_header(request, "Retry-After", "2");
+  http_request_reply(request, code_of(status), "application/json", buffer_slice(&body));
+  buffer_finish(&body);
+}
+
+static enum status check_parameters(struct api_answer *answer, const char *const *parameters) {
+  struct slice name, value;
+  for (uint32_t i = 0; http_request_query_at(answer->request, i, &name, &value); i++) {
+    bool known = false;
+    for (const char *const *p = parameters; *p && !known; p++) known = slice_equal_cstr(name, *p);
+    if (known) continue;
+    struct slice copy = arena_copy(&answer->arena, slice_sub(name, 0, 100));
+    return api_answer_fail(answer, STATUS_INVALID, (const char *)copy.ptr, "unknown parameter \"%.*s\"",
+                           SLICE_PRINTF(copy));
+  }
+  return STATUS_OK;
+}
+
+static void reply(struct api_answer *answer) {
+  struct http_request *request = answer->request;
+  add_headers(request);
+  if (answer->etag[0]) http_request_add_header(request, "ETag", answer->etag);
+  if (answer->not_modified) {
+    http_request_reply(request, 304, "application/json", (struct slice){0});
+    return;
+  }
+  struct buffer packed;
+  buffer_init(&packed, ANSWER_BYTES_MAX);
+  struct slice body = buffer_slice(&answer->body);
+  http_request_add_header(request, "Vary", "Accept-Encoding");
+  if (body.len >= COMPRESS_BYTES_MIN && web_assets_accepts_gzip(http_request_header(request, "Accept-Encoding")) &&
+      compress_gzip(body, &packed) == STATUS_OK) {
+    http_request_add_header(request, "Content-Encoding", "gzip");
+    body = buffer_slice(&packed);
+  }
+  http_request_reply(request, 200, "application/json", body);
+  buffer_finish(&packed);
+}
+
+void api_answer_run(void *ui_options, struct http_request *request, const char *const *parameters,
+                    api_answer_fn function) {
+  struct api_answer answer = {.ui = ui_options, .request = request};
+  answer.now_ns = clock_wall_ns(answer.ui->clock);
+  arena_init(&answer.arena, ANSWER_BYTES_MAX);
+  buffer_init(&answer.body, ANSWER_BYTES_MAX);
+  json_writer_init(&answer.json, &answer.body);
+  enum status status = check_parameters(&answer, parameters);
+  if (status == STATUS_OK) status = function(&answer);
+  if (answer.reader) {
+    struct error error = {0};
+    enum status read = database_read_end(answer.ui->database, answer.reader, &error);
+    if (read != STATUS_OK && (status == STATUS_OK || status == STATUS_NOT_FOUND)) {
+      status = read;
+      answer.error = error;
+      answer.field = NULL;
+    }
+  }
+  if (status == STATUS_OK && answer.body.failed)
+    status = api_answer_fail(&answer, STATUS_TOO_LARGE, NULL, "the answer is too large");
+  if (status == STATUS_OK) {
+    reply(&answer);
+  } else {
+    api_answer_refuse(request, status, answer.field, answer.error.text);
+  }
+  buffer_finish(&answer.body);
+  arena_finish(&answer.arena);
+}
+
+enum status api_answer_fail(struct api_answer *answer, enum status status, const char *field, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(answer->error.text, sizeof answer->error.text, format, arguments);
+  va_end(arguments);
+  answer->field = field;
+  return status;
+}
+
+enum status api_answer_read(struct api_answer *answer) {
+  ASSERT(!answer->reader);
+  answer->reader = database_read_begin(answer->ui->database, &answer->error);
+  return answer->reader ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+enum status api_answer_limit(struct api_answer *answer, uint32_t standard, uint32_t max, uint32_t *out_limit) {
+  struct slice text = http_request_query(answer->request, "limit");
+  *out_limit = standard;
+  if (!text.ptr) return STATUS_OK;
+  uint64_t number = 0;
+  if (!slice_to_u64(text, &number) || number < 1 || number > max)
+    return api_answer_fail(answer, STATUS_INVALID, "limit", "must be a number from 1 to %u", max);
+  *out_limit = (uint32_t)number;
+  return STATUS_OK;
+}
+
+enum status api_answer_short_text(struct api_answer *answer, const char *name, struct slice *out_text) {
+  *out_text = slice_trim(http_request_query(answer->request, name));
+  if (out_text->len > SHORT_TEXT_MAX)
+    return api_answer_fail(answer, STATUS_INVALID, name, "must be at most %d bytes", SHORT_TEXT_MAX);
+  return STATUS_OK;
+}
+
+enum status api_answer_issue_id(struct api_answer *answer, uint64_t *out_id) {
+  if (slice_to_u64(http_request_capture(answer->request, 0), out_id) && *out_id <= INT64_MAX) return STATUS_OK;
+  return api_answer_fail(answer, STATUS_NOT_FOUND, "id", "there is no such issue");
+}
+
+void api_answer_text(struct api_answer *answer, const char *key, struct slice text) {
+  json_key(&answer->json, key);
+  if (text.len == 0) {
+    json_write_null(&answer->json);
+  } else {
+    json_write_string(&answer->json, text);
+  }
+}
+
+void api_answer_cstr(struct api_answer *answer, const char *key, const char *text) {
+  json_key(&answer->json, key);
+  json_write_cstr(&answer->json, text);
+}
+
+void api_answer_number(struct api_answer *answer, const char *key, uint64_t number) {
+  json_key(&answer->json, key);
+  json_write_u64(&answer->json, number);
+}
+
+void api_answer_time(struct api_answer *answer, const char *key, uint64_t wall_ns) {
+  char text[CLOCK_RFC3339_BYTES];
+  clock_format_rfc3339(wall_ns, text);
+  api_answer_cstr(answer, key, text);
+}
+
+void api_answer_decimal(struct api_answer *answer, const char *key, uint64_t number) {
+  char text[24];
+  snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+  api_answer_cstr(answer, key, text);
+}
+
+void api_answer_hex(struct api_answer *answer, const char *key, struct slice bytes) {
+  char text[64];
+  struct slice some = slice_sub(bytes, 0, sizeof text / 2);
+  slice_to_hex(some, text);
+  api_answer_text(answer, key, slice_make(text, 2 * some.len));
+}
+
+void api_answer_short_id(struct api_answer *answer, struct slice project, uint64_t number) {
+  char text[96];
+  size_t len = 0;
+  for (; len < project.len && len < 64; len++) {
+    uint8_t c = project.ptr[len];
+    text[len] = (char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+  }
+  snprintf(text + len, sizeof text - len, "-%llu", (unsigned long long)number);
+  api_answer_cstr(answer, "short_id", text);
+}

@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Everything the UI port answers: the API of docs/api.md, /metrics, /health and the pages. What the API shows of parts
+// it may not know (pipeline, exporters, intake) comes through the functions of ui_options.
+//
+// Handlers are called on any thread of the HTTP server; the functions given here must allow that. The options and
+// everything in them outlive the routes, the routes outlive the server.
+#ifndef UI_UI_ROUTES_H
+#define UI_UI_ROUTES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "base/metrics.h"
+#include "net/http_server.h"
+#include "store/database.h"
+#include "store/issue_store.h"
+#include "store/request_store.h"
+
+enum ui_decision { UI_UNKNOWN, UI_KEEP, UI_DROP, UI_WAITING };
+struct ui_verdict {
+  enum ui_decision decision;
+  const char *policy; // constant text; NULL: none
+  bool has_probability;
+  double probability;
+};
+
+#define UI_REASONS_MAX      8
+#define UI_REASON_BYTES_MAX 200
+#define UI_EXPORTERS_MAX    8
+#define UI_POLICIES_MAX     40
+
+struct ui_received {
+  uint64_t requests, items, bytes, refused, rejected;
+};
+struct ui_journal {
+  uint64_t bytes, bytes_max, records, lag_records, quarantined;
+};
+struct ui_exporter {
+  char name[32], endpoint[256];
+  const char *state; // "off", "idle", "sending", "retrying", "paused"
+  uint64_t sent, retried, dead, queue_records, queue_age_s;
+  char last_error[256]; // "": none
+};
+
+// The numbers of GET /api/v1/status and of the health pages. Texts are constant or live as long as the options.
+struct ui_status {
+  uint64_t started_wall_ns, uptime_s;
+  bool ready;
+  char reasons[UI_REASONS_MAX][UI_REASON_BYTES_MAX]; // why not
+  uint32_t reason_count;
+  const char *data_dir;
+  struct ui_received traces, logs, metrics, events;
+  struct {
+    uint64_t kept, dropped, late, waiting_traces, decision_wait_s;
+    struct {
+      const char *policy;
+      uint64_t kept;
+    } policies[UI_POLICIES_MAX];
+    uint32_t policy_count;
+  } sampling;
+  struct {
+    uint64_t events, duplicates, issues, lag_records;
+  } inbox;
+  struct ui_journal intake, kept;
+  struct ui_exporter exporters[UI_EXPORTERS_MAX];
+  uint32_t exporter_count;
+  uint64_t in_flight_bytes, memory_bytes_max, resident_bytes;
+  double commit_p50_ms, commit_p99_ms;
+  uint64_t disk_free_bytes, disk_total_bytes;
+  struct {
+    const char *name, *version;
+  } libraries[8];
+  uint32_t library_count;
+};
+
+struct ui_options {
+  struct database *database;
+  struct issue_store *issues;
+  struct request_store *requests;
+  struct metrics *metrics;
+  const struct clock *clock;
+  const char *jaeger_url; // NULL: no links
+  void *context;
+  // Verdict of a trace of which nothing was found in the kept journal: dropped, waiting, or unknown.
+  void (*verdict)(void *context, const uint8_t trace_id[16], struct ui_verdict *out_verdict);
+  // The name of a record_trace.policy.
+  const char *(*policy_name)(void *context, uint8_t policy);
+  // Fills a zeroed struct.
+  void (*status)(void *context, struct ui_status *out_status);
+};
+
+#define UI_ROUTES_MAX 24
+
+// The routes, in the order they are tried: pass the table to http_server_open. context of each is `options`.
+size_t ui_routes_fill(const struct ui_options *options, struct http_route out_routes[UI_ROUTES_MAX]);
+
+// For http_server_options.on_refusal: the API's JSON errors. The context is not used.
+void ui_routes_refuse(void *context, struct http_request *request, enum status status, const char *text);
+
+#endif
