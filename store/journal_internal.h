@@ -56,7 +56,8 @@ struct journal_scan {
   uint64_t end; // no byte from here on counts
   uint8_t *window;
   size_t capacity, len;
-  uint64_t from; // file offset of window[0]
+  uint64_t from;    // file offset of window[0]
+  bool read_failed; // since the start: what looks damaged may only be unreadable
 };
 enum journal_scan_result {
   JOURNAL_SCAN_OK,

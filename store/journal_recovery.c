@@ -8,6 +8,7 @@
 //     they are zeros), cut off, synced;
 //   - damage with a sound record after it is a hole: copied to quarantine, left where it is, stepped over by readers
 //   too;
+//   - a tail that the disk cannot read (EIO) is left alone, it may be readable again;
 //   - the sequences that a tail or an unreadable segment may have held are not used again: at most one per 80 bytes.
 //
 // A file whose header is beyond repair holds no acknowledged record when it is no longer than the header (the header is
@@ -166,9 +167,9 @@ static void note_record(struct journal_segment_state *segment, const struct jour
   segment->last_sequence = header->sequence;
 }
 
-// Reads the newest segment through; returns where its last sound record ends.
+// Reads the newest segment through; tells where its last sound record ends, and whether the disk could read all of it.
 static enum status read_through(struct journal *journal, struct journal_segment_state *segment, int fd,
-                                uint64_t *out_end) {
+                                uint64_t *out_end, bool *out_readable) {
   struct journal_scan scan;
   journal_scan_init(&scan, journal->io);
   journal_scan_start(&scan, fd, segment->salt, segment->end);
@@ -192,6 +193,7 @@ static enum status read_through(struct journal *journal, struct journal_segment_
     if (hole == 0) hole = offset;
     offset = journal_scan_resync(&scan, offset + 8, sequence_min);
   }
+  *out_readable = !scan.read_failed;
   journal_scan_finish(&scan);
   *out_end = end;
   return status;
@@ -229,6 +231,19 @@ static void cut_tail(struct journal *journal, struct journal_segment_state *segm
   segment->end = end;
 }
 
+// Nothing is cut off on the word of a disk that cannot read: the rest may hold acknowledged records, and be readable
+// again tomorrow.
+static void spare_tail(struct journal *journal, struct journal_segment_state *segment, uint64_t end) {
+  uint64_t last = segment->last_sequence ? segment->last_sequence : segment->first_sequence - 1;
+  last += sequences_in(segment->end - end);
+  log_write(LOG_ERROR, "journal", "the end of the newest segment cannot be read; it is left as it is",
+            LOG_FIELDS(log_text("journal", journal->name), log_u64("segment", segment->first_sequence),
+                       log_u64("offset", end), log_u64("bytes", segment->end - end)));
+  segment->last_sequence = last;
+  journal->prev_end_floor = last;
+  skip_sequences(journal, last);
+}
+
 static enum status recover_newest(struct journal *journal, struct error *error) {
   const struct journal_io *io = journal->io;
   struct journal_segment_state *newest = &journal->segments[journal->segment_count - 1];
@@ -237,11 +252,13 @@ static enum status recover_newest(struct journal *journal, struct error *error) 
   int fd = io->open(io->context, path, O_RDWR, 0);
   if (fd < 0) return error_set(error, STATUS_IO, "journal %s: cannot open %s: %s", journal->name, path, strerror(-fd));
   uint64_t end;
-  enum status status = read_through(journal, newest, fd, &end);
+  bool readable;
+  enum status status = read_through(journal, newest, fd, &end, &readable);
   if (status) error_set(error, status, "journal %s: out of memory", journal->name);
-  if (status == STATUS_OK && end < newest->end) cut_tail(journal, newest, fd, end);
-  io->close(io->context, fd);
   if (journal->durable_sequence < newest->last_sequence) journal->durable_sequence = newest->last_sequence;
+  if (status == STATUS_OK && end < newest->end && readable) cut_tail(journal, newest, fd, end);
+  if (status == STATUS_OK && end < newest->end && !readable) spare_tail(journal, newest, end);
+  io->close(io->context, fd);
   return status;
 }
 

@@ -24,6 +24,7 @@ void journal_scan_start(struct journal_scan *scan, int fd, uint64_t salt, uint64
   scan->salt = salt;
   scan->end = end;
   scan->len = 0;
+  scan->read_failed = false;
 }
 
 void journal_scan_finish(struct journal_scan *scan) {
@@ -48,6 +49,7 @@ static void read_or_zero(struct journal_scan *scan, uint8_t *to, size_t len, uin
       continue;
     }
     if (got < 0) {
+      scan->read_failed = true;
       got = (ssize_t)(want < to_block_end ? want : to_block_end);
       memset(to, 0, (size_t)got);
     }
