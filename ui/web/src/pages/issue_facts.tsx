@@ -178,12 +178,14 @@ export function History({issue}: {issue: IssueDetail}) {
     <section>
       <h2>History</h2>
       <ol class="history">
-        {[...issue.history].reverse().map((entry, index) => (
-          <li key={index}>
-            <span>{kinds[entry.kind] ?? <Text text={entry.kind} />}</span>
-            <Ago time={entry.time} />
-          </li>
-        ))}
+        {[...issue.history]
+          .sort((a, b) => b.time.localeCompare(a.time))
+          .map((entry, index) => (
+            <li key={index}>
+              <span>{kinds[entry.kind] ?? <Text text={entry.kind} />}</span>
+              <Ago time={entry.time} />
+            </li>
+          ))}
       </ol>
       {issue.hashes.length > 0 ? (
         <details class="hashes">

@@ -51,7 +51,7 @@ export function RequestPage({id, spanId}: {id: string; spanId: string | null}) {
       <Stale error={error} />
       <Head request={request} timeline={timeline} name={name} onReload={refresh} />
       {timeline.nodes.size > 0 ? (
-        <Waterfall request={request} timeline={timeline} spanId={spanId} />
+        <Waterfall id={id} request={request} timeline={timeline} spanId={spanId} />
       ) : (
         <p class="empty dim">Nothing of this request is kept.</p>
       )}

@@ -61,10 +61,12 @@ function nextError({shown, selection}: View): void {
 }
 
 export function Waterfall({
+  id,
   request,
   timeline,
   spanId,
 }: {
+  id: string;
   request: RequestDocument;
   timeline: Timeline;
   spanId: string | null;
@@ -77,7 +79,7 @@ export function Waterfall({
   const folding = useFolding(timeline);
   const scale = useScale(timeline);
   const shown = useRows(timeline, folding.folded, logs, find);
-  const selection = useSelection({request, timeline, shown, spanId, list, layout});
+  const selection = useSelection({id, timeline, shown, spanId, list, layout});
   const {selected, index, select, move} = selection;
   const view = {request, timeline, shown, selection, folding, scale};
 

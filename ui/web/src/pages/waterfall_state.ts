@@ -3,7 +3,6 @@
 // What the reader of a waterfall has chosen: the row, what is folded, which part of the time. And where the rows are on
 // the screen: the chosen row must not move when the page changes around it.
 import {useEffect, useLayoutEffect, useMemo, useRef, useState} from 'preact/hooks';
-import type {RequestDocument} from '../api';
 import {useMedia} from '../hooks';
 import {replace} from '../navigation';
 import {hrefs} from '../route';
@@ -64,7 +63,7 @@ export interface Selection {
 }
 
 interface SelectionOptions {
-  request: RequestDocument;
+  id: string; // of the request, as in the address
   timeline: Timeline;
   shown: Node[];
   spanId: string | null; // from the address
@@ -72,7 +71,7 @@ interface SelectionOptions {
   layout: Layout;
 }
 
-export function useSelection({request, timeline, shown, spanId, list, layout}: SelectionOptions): Selection {
+export function useSelection({id, timeline, shown, spanId, list, layout}: SelectionOptions): Selection {
   const [key, setKey] = useState<string | null>(null);
   const selected = key ? (timeline.nodes.get(key) ?? null) : null;
   const index = selected ? shown.indexOf(selected) : -1;
@@ -85,7 +84,7 @@ export function useSelection({request, timeline, shown, spanId, list, layout}: S
     const top = around === null ? undefined : topOf(around);
     kept.current = around !== null && top !== undefined ? {key: around, top} : null;
     setKey(node?.key ?? null);
-    replace(hrefs.request(request.id, node?.span?.span_id));
+    replace(hrefs.request(id, node?.span?.span_id));
   };
   // The details make the frame narrower and what is above the rows taller.
   useLayoutEffect(() => {
