@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The hint decides where its parser finds a line of its language; else every parser reads the text and the one with
+// most lines wins. All are linear, so the worst case is the number of parsers times one pass.
+#include "processor/stacktrace/stacktrace.h"
+
+#include "processor/stacktrace/stacktrace_java.h"
+#include "processor/stacktrace/stacktrace_python.h"
+#include "processor/stacktrace/stacktrace_text.h"
+
+const struct stacktrace_language stacktrace_languages[] = {
+    {"python", "python", stacktrace_python_parse},
+    {"java", "java", stacktrace_java_parse},
+    {NULL, NULL, NULL},
+};
+
+struct parsed {
+  struct sentry_exception *exceptions;
+  uint32_t count;
+  uint32_t lines_matched;
+  const struct stacktrace_language *language;
+};
+
+static const struct stacktrace_language *find_language(struct slice name) {
+  static const struct {
+    const char *alias, *name;
+  } aliases[] = {
+      {"android", "java"},     {"kotlin", "java"},   {"scala", "java"},    {"node", "nodejs"},
+      {"javascript", "webjs"}, {"erlang", "elixir"}, {"csharp", "dotnet"}, {"cpp", "native"},
+      {"swift", "native"},     {"c", "native"},      {"flutter", "dart"},
+  };
+  for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+    if (slice_equal_ignore_case(name, slice_from_cstr(aliases[i].alias))) name = slice_from_cstr(aliases[i].name);
+  }
+  for (const struct stacktrace_language *language = stacktrace_languages; language->name != NULL; language++) {
+    if (slice_equal_ignore_case(name, slice_from_cstr(language->name))) return language;
+  }
+  return NULL;
+}
+
+static enum status parse_as(const struct stacktrace_language *language, struct slice text, struct arena *arena,
+                            struct parsed *best) {
+  struct parsed found = {.language = language};
+  enum status status = language->parse(text, arena, &found.exceptions, &found.count, &found.lines_matched);
+  if (status == STATUS_OK && found.lines_matched > best->lines_matched && found.count > 0) *best = found;
+  return status;
+}
+
+// Languages whose SDKs send the namespace of a type apart from its name.
+static bool splits_type(const char *platform) {
+  return slice_equal_cstr(SLICE_LITERAL("java"), platform) || slice_equal_cstr(SLICE_LITERAL("python"), platform);
+}
+
+// The attributes know better than the text: no guessing where a message ends.
+static void apply_attributes(struct sentry_exception *raised, const char *platform, struct slice type,
+                             struct slice message) {
+  struct slice module = {0};
+  if (type.len > 0) {
+    if (splits_type(platform)) stacktrace_text_split_last(type, '.', &module, &type);
+    if (module.len > 0) raised->module = module;
+    raised->type = type;
+  }
+  if (message.len > 0 && !raised->is_exception_group) raised->value = message;
+}
+
+enum status stacktrace_parse(struct slice language, struct slice text, struct slice type, struct slice message,
+                             struct arena *arena, struct sentry_exception **out_exceptions, uint32_t *out_count,
+                             const char **out_platform) {
+  struct parsed best = {0};
+  const struct stacktrace_language *hinted = find_language(language);
+  if (hinted != NULL) {
+    enum status status = parse_as(hinted, text, arena, &best);
+    if (status != STATUS_OK) return status;
+  }
+  if (best.lines_matched == 0) {
+    for (const struct stacktrace_language *other = stacktrace_languages; other->name != NULL; other++) {
+      enum status status = other == hinted ? STATUS_OK : parse_as(other, text, arena, &best);
+      if (status != STATUS_OK) return status;
+    }
+  }
+  if (best.lines_matched == 0) return STATUS_NOT_FOUND;
+  apply_attributes(&best.exceptions[best.count - 1], best.language->platform, type, message);
+  *out_exceptions = best.exceptions;
+  *out_count = best.count;
+  *out_platform = best.language->platform;
+  return STATUS_OK;
+}
