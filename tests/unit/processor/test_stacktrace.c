@@ -127,7 +127,7 @@ static struct slice compact(struct json_parser *parser, struct slice text, struc
 static bool check_file(const char *language, const char *name, struct json_parser *parser) {
   struct arena arena;
   arena_init(&arena, ARENA_BYTES);
-  char path[512];
+  char path[2048];
   snprintf(path, sizeof(path), GOLDEN "/%s/%s", language, name);
   struct slice text = read_file(path, &arena);
   assert_true(text.len > 0);
@@ -167,7 +167,7 @@ static void golden_files(void **state) {
   assert_non_null(languages);
   for (struct dirent *language; (language = readdir(languages)) != NULL;) {
     if (language->d_name[0] == '.' || strcmp(language->d_name, "programs") == 0) continue;
-    char path[512];
+    char path[2048];
     snprintf(path, sizeof(path), GOLDEN "/%s", language->d_name);
     DIR *names = opendir(path);
     if (names == NULL) continue;
