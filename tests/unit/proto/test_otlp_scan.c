@@ -425,6 +425,9 @@ static void nesting_has_a_limit(void **state) {
   struct otlp_limits limits = otlp_limits_default;
   limits.depth_max = 3;
   assert_int_equal(scan_status(OTLP_TRACES, TRACES(SPAN(deep, deep, deep), SPAN(deep)), &limits, NULL), STATUS_END);
+  struct slice element = FIELD(1, FIELD(5, FIELD(1, number(3, 1)), FIELD(1, text(1, "x"))));
+  struct slice wide = FIELD(9, FIELD(2, FIELD(5, element, element, element, element)));
+  assert_int_equal(scan_status(OTLP_TRACES, TRACES(SPAN(wide)), &limits, NULL), STATUS_END);
 }
 
 static void counts_have_limits(void **state) {
