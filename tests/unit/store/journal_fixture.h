@@ -48,15 +48,24 @@ static inline void fixture_silence(void) {
   if (null >= 0 && !getenv("CULPRIT_TEST_LOG")) dup2(null, STDERR_FILENO);
 }
 
-static inline void fixture_init(struct fixture *fixture) {
+static inline void fixture_init_below(struct fixture *fixture, const char *base) {
   memset(fixture, 0, sizeof(*fixture));
-  const char *base = getenv("TMPDIR");
-  snprintf(fixture->root, sizeof(fixture->root), "%.80s/culprit-journal-XXXXXX", base ? base : "/tmp");
+  if (getenv("TMPDIR")) base = getenv("TMPDIR");
+  snprintf(fixture->root, sizeof(fixture->root), "%.80s/culprit-journal-XXXXXX", base);
   assert_non_null(mkdtemp(fixture->root));
   snprintf(fixture->directory, sizeof(fixture->directory), "%s/data/journal", fixture->root);
   snprintf(fixture->quarantine, sizeof(fixture->quarantine), "%s/quarantine", fixture->root);
   mutex_init(&fixture->mutex);
   buffer_init(&fixture->scratch, 16 << 20);
+}
+
+static inline void fixture_init(struct fixture *fixture) {
+  fixture_init_below(fixture, "/tmp");
+}
+
+// For tests that make many small directories: in memory where that is possible.
+static inline void fixture_init_in_memory(struct fixture *fixture) {
+  fixture_init_below(fixture, access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 }
 
 static inline int fixture_remove(const char *path, const struct stat *status, int type, struct FTW *ftw) {

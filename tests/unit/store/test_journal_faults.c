@@ -156,7 +156,7 @@ static void fail_each(enum journal_sync sync, bool for_good) {
     for (uint32_t n = 1;; n++) {
       struct fixture *fixture = malloc(sizeof(*fixture));
       struct faulty faulty;
-      fixture_init(fixture);
+      fixture_init_in_memory(fixture);
       faulty_init(&faulty, (enum call)kind, n, for_good ? UINT32_MAX : n);
       run_scenario(fixture, &faulty, sync);
       char what[64];
@@ -189,7 +189,7 @@ static void all_calls_may_fail_from_any_one_on(void **state) {
 static void a_full_disk_refuses_and_heals(void **state) {
   (void)state;
   struct fixture *fixture = malloc(sizeof(*fixture));
-  fixture_init(fixture);
+  fixture_init_in_memory(fixture);
   struct faulty faulty;
   faulty_init(&faulty, CALL_RESERVE, 3, UINT32_MAX); // two segments fit
   faulty.error = ENOSPC;
@@ -234,7 +234,7 @@ static void a_full_disk_refuses_and_heals(void **state) {
 static void a_failed_sync_is_counted_and_never_repeated(void **state) {
   (void)state;
   struct fixture *fixture = malloc(sizeof(*fixture));
-  fixture_init(fixture);
+  fixture_init_in_memory(fixture);
   struct faulty faulty;
   faulty_init(&faulty, CALL_DATASYNC, 3, 3); // header, first record, second record
   struct journal_options options = fixture_options(fixture);
@@ -273,7 +273,7 @@ static int no_truncate(void *context, int fd, off_t len) {
 static void a_tail_that_was_not_cut_is_void(void **state) {
   (void)state;
   struct fixture *fixture = malloc(sizeof(*fixture));
-  fixture_init(fixture);
+  fixture_init_in_memory(fixture);
   struct faulty faulty;
   faulty_init(&faulty, CALL_DATASYNC, 3, 3);
   faulty.io.truncate = no_truncate;
@@ -303,7 +303,7 @@ static void a_tail_that_was_not_cut_is_void(void **state) {
 static void keep_trying_refuses_nothing(void **state) {
   (void)state;
   struct fixture *fixture = malloc(sizeof(*fixture));
-  fixture_init(fixture);
+  fixture_init_in_memory(fixture);
   struct faulty faulty;
   faulty_init(&faulty, CALL_PWRITEV, 3, 12); // header, first record, then five rounds of nothing
   struct journal_options options = fixture_options(fixture);
@@ -339,7 +339,7 @@ static void keep_trying_refuses_nothing(void **state) {
 static void an_unreadable_block_is_stepped_over(void **state) {
   (void)state;
   struct fixture *fixture = malloc(sizeof(*fixture));
-  fixture_init(fixture);
+  fixture_init_in_memory(fixture);
   struct journal_options options = fixture_options(fixture);
   options.segment_bytes_max = 1 << 20;
   struct journal *journal = fixture_open(&options);
