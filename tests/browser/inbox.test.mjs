@@ -36,9 +36,25 @@ after(async () => {
   await browser?.close();
 });
 
+// Each step goes on where the one before it ended: after a failure there is nothing to go on from.
+let failed = false;
+function step(what, run) {
+  test(what, async t => {
+    if (failed) return t.skip('an earlier step failed');
+    try {
+      await run();
+    } catch (error) {
+      failed = true;
+      const text = await page.innerText('body').catch(() => '');
+      t.diagnostic(`at ${page.url()}\n${text.slice(0, 2000)}`);
+      throw error;
+    }
+  });
+}
+
 const row = () => page.locator('tr.issue', {hasText: name});
 
-test('pages come under a policy that allows nothing inline and no other host', async () => {
+step('pages come under a policy that allows nothing inline and no other host', async () => {
   for (const path of ['/', '/issues/17', '/requests/x', '/status']) {
     const response = await fetch(ui + path);
     assert.equal(response.status, 200);
@@ -59,7 +75,7 @@ test('pages come under a policy that allows nothing inline and no other host', a
   }
 });
 
-test('an error appears in the open inbox by itself', async () => {
+step('an error appears in the open inbox by itself', async () => {
   await page.goto(ui + '/');
   await page.getByRole('heading', {level: 1}).waitFor({state: 'attached'});
   await page.locator('.issues, .empty').first().waitFor();
@@ -72,7 +88,7 @@ test('an error appears in the open inbox by itself', async () => {
   await assertAccessible(page, 'inbox');
 });
 
-test('filters narrow the list and are in the address', async () => {
+step('filters narrow the list and are in the address', async () => {
   await page.keyboard.press('f');
   await page.keyboard.type('no such error anywhere');
   await page.getByText('No error matches').waitFor();
@@ -87,7 +103,7 @@ test('filters narrow the list and are in the address', async () => {
   assert.equal(await page.getByLabel('Filter by service').inputValue(), 'checkout');
 });
 
-test('the issue shows its stack trace, the application first', async () => {
+step('the issue shows its stack trace, the application first', async () => {
   await row().getByRole('link').click();
   await page.getByRole('heading', {level: 1, name}).waitFor();
   const frame = page.locator('.frame.in-app').first();
@@ -101,7 +117,7 @@ test('the issue shows its stack trace, the application first', async () => {
   await assertAccessible(page, 'issue');
 });
 
-test('it leads to its request and the waterfall across services', async () => {
+step('it leads to its request and the waterfall across services', async () => {
   await page.getByRole('link', {name: /Its request/}).click();
   await page.waitForURL(url => [sent.requestId, sent.traceId].some(id => url.pathname === '/requests/' + id));
   const tree = page.getByRole('tree');
@@ -135,7 +151,7 @@ test('it leads to its request and the waterfall across services', async () => {
   await assertAccessible(page, 'request');
 });
 
-test('going back leads to the issue and to the list as it was filtered', async () => {
+step('going back leads to the issue and to the list as it was filtered', async () => {
   await page.goBack();
   await page.getByRole('heading', {level: 1, name}).waitFor();
   await page.goBack();
@@ -143,7 +159,7 @@ test('going back leads to the issue and to the list as it was filtered', async (
   assert.match(page.url(), /service=checkout/);
 });
 
-test('the search box finds a request by either of its ids', async () => {
+step('the search box finds a request by either of its ids', async () => {
   for (const id of [sent.requestId, sent.traceId]) {
     await page.keyboard.press('/');
     await page.keyboard.type(id);
@@ -156,7 +172,7 @@ test('the search box finds a request by either of its ids', async () => {
   watched.expect(/status of 404/); // the browser says what the page is about
 });
 
-test('resolved from the list by a key, it is gone from there and under Resolved', async () => {
+step('resolved from the list by a key, it is gone from there and under Resolved', async () => {
   await page.goto(ui + '/');
   await row().waitFor();
   while (!(await row().evaluate(each => each.contains(document.activeElement)))) await page.keyboard.press('j');
@@ -171,7 +187,7 @@ test('resolved from the list by a key, it is gone from there and under Resolved'
   assert.match(await row().innerText(), /resolved/);
 });
 
-test('when it happens again it is back, marked as regressed', async () => {
+step('when it happens again it is back, marked as regressed', async () => {
   await page.getByRole('button', {name: 'Unresolved'}).click();
   await page.locator('.issues, .empty').first().waitFor();
   await sendFailingRequest(http, {type: name, message: hostile});
@@ -179,7 +195,7 @@ test('when it happens again it is back, marked as regressed', async () => {
   assert.match(await row().innerText(), /regressed/);
 });
 
-test('the status page counts what was sent', async () => {
+step('the status page counts what was sent', async () => {
   await page.keyboard.press('g');
   await page.keyboard.press('s');
   await page.getByRole('heading', {level: 1, name: /culprit/}).waitFor();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import {render} from 'preact';
-import {useLayoutEffect, useRef} from 'preact/hooks';
+import {useErrorBoundary, useLayoutEffect, useRef} from 'preact/hooks';
 import {startKeys} from './hooks';
 import {startNavigation, useRoute} from './navigation';
 import {Inbox} from './pages/inbox';
@@ -8,6 +8,7 @@ import {IssuePage} from './pages/issue';
 import {RequestPage} from './pages/request';
 import {StatusPage} from './pages/status';
 import {Layout} from './parts/layout';
+import {Text} from './parts/text';
 import type {Route} from './route';
 
 function Missing() {
@@ -37,6 +38,26 @@ function Page({route}: {route: Route}) {
   }
 }
 
+// A page that fails must not take the others with it: it says what happened, and the rest still works.
+function Guarded({route}: {route: Route}) {
+  const [error, reset] = useErrorBoundary(fault => console.error(fault));
+  if (!error) return <Page route={route} />;
+  return (
+    <div class="failure" role="alert">
+      <h1>This page could not be shown</h1>
+      <p>
+        <Text text={String(error)} />
+      </p>
+      <p>
+        <button type="button" onClick={reset}>
+          Try again
+        </button>{' '}
+        <a href="/">To the errors</a>
+      </p>
+    </div>
+  );
+}
+
 function App() {
   const route = useRoute();
   const first = useRef(true);
@@ -48,7 +69,7 @@ function App() {
   }, [place]);
   return (
     <Layout route={route}>
-      <Page route={route} />
+      <Guarded key={place} route={route} />
     </Layout>
   );
 }

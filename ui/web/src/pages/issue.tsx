@@ -99,7 +99,7 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
         <aside class="narrow" aria-label="About this error">
           <Hours issue={issue} />
           <Tags tags={issue.tags} />
-          {event.data?.grouping ? <Grouping grouping={event.data.grouping} /> : null}
+          {event.data?.grouping?.variants ? <Grouping grouping={event.data.grouping} /> : null}
           <History issue={issue} />
         </aside>
       </div>

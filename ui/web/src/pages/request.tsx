@@ -96,7 +96,7 @@ function Verdict({request}: {request: RequestDocument}) {
   const words: Record<string, string> = {
     keep: 'Kept',
     drop: 'Dropped by sampling; only its errors are here',
-    waiting: 'Not yet decided: the rest of the request may still come',
+    waiting: 'Not yet decided; spans and logs appear when it is',
   };
   const decision = verdict?.decision ?? 'unknown';
   return (
