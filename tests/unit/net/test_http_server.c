@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -586,6 +589,58 @@ static void test_close_under_load(void **state) {
   }
 }
 
+// In a process of its own: so many connections at once, held until the pipe says so.
+static void hold_connections(int commands, int answers, int count) {
+  uint16_t port = 0;
+  char byte = 0;
+  int fds[256];
+  if (read(commands, &port, sizeof(port)) != sizeof(port)) _exit(1);
+  for (int i = 0; i < count; i++) fds[i] = raw_http_connect(port);
+  if (write(answers, &byte, 1) != 1 || read(commands, &byte, 1) != 1) _exit(1);
+  for (int i = 0; i < count; i++) close(fds[i]);
+  _exit(write(answers, &byte, 1) == 1 ? 0 : 1);
+}
+
+static void test_out_of_descriptors(void **state) {
+  (void)state;
+  int commands[2], answers[2];
+  assert_int_equal(pipe(commands), 0);
+  assert_int_equal(pipe(answers), 0);
+  pid_t child = fork();
+  if (child == 0) hold_connections(commands[0], answers[1], 200);
+  struct fixture f;
+  open_server(&f, NULL);
+  struct rlimit before, tight;
+  getrlimit(RLIMIT_NOFILE, &before);
+  tight = before;
+  tight.rlim_cur = 64;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  char byte = 0;
+  assert_int_equal(write(commands[1], &f.port, sizeof(f.port)), sizeof(f.port));
+  assert_int_equal(read(answers[0], &byte, 1), 1); // 200 are connected, fewer than 64 accepted
+  assert_int_equal(write(commands[1], &byte, 1), 1);
+  assert_int_equal(read(answers[0], &byte, 1), 1); // and gone
+  int code = 0;
+  for (uint64_t end_ns = clock_monotonic_ns(clock_system()) + DEADLINE;
+       code != 200 && clock_monotonic_ns(clock_system()) < end_ns;) {
+    struct raw_http raw;
+    raw_http_open(&raw, f.port);
+    raw_http_text(&raw, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    if (raw.fd >= 0) code = raw_http_reply(&raw, NULL, NULL);
+    raw_http_close(&raw);
+  }
+  assert_int_equal(code, 200);
+  setrlimit(RLIMIT_NOFILE, &before);
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  close_server(&f);
+  for (int i = 0; i < 2; i++) {
+    close(commands[i]);
+    close(answers[i]);
+  }
+}
+
 // Whatever bytes come, the server answers or closes, and goes on serving.
 static void test_mutated_requests(void **state) {
   (void)state;
@@ -718,6 +773,7 @@ int main(void) {
       cmocka_unit_test(test_close_abandons_kept_requests),
       cmocka_unit_test(test_close_waits_for_replies),
       cmocka_unit_test(test_close_under_load),
+      cmocka_unit_test(test_out_of_descriptors),
       cmocka_unit_test(test_mutated_requests),
       cmocka_unit_test(test_port_in_use),
       cmocka_unit_test(test_tls_and_client_certificates),
