@@ -15,6 +15,7 @@
 #include "net/grpc_client.h"
 #include "net/grpc_server.h"
 #include "tests/unit/net/certificates.h"
+#include "tests/unit/net/raw_http.h"
 
 #define ECHO_PATH "/test.Echo/Echo"
 #define FAIL_PATH "/test.Echo/Fail"
@@ -410,6 +411,22 @@ static void test_close_cancels_after_the_grace(void **state) {
   assert_int_equal(budget_used(&f.budget), 0);
 }
 
+// A peer that has spoken HTTP/2 and then froze: the grace is for calls, and it has none.
+static void test_close_does_not_wait_for_frozen_clients(void **state) {
+  (void)state;
+  struct fixture f;
+  open_server(&f, NULL);
+  struct raw_http raw;
+  raw_http_open(&raw, (uint16_t)atoi(strchr(f.target, ':') + 1));
+  raw_http_text(&raw, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  raw_http_send(&raw, "\0\0\0\x04\0\0\0\0\0", 9); // an empty SETTINGS frame
+  assert_true(raw_http_more(&raw) >= 9);          // the server's own: the connection is up
+  uint64_t start_ns = clock_monotonic_ns(clock_system());
+  grpc_server_close(f.server, DEADLINE);
+  assert_true(clock_monotonic_ns(clock_system()) - start_ns < DEADLINE / 2);
+  raw_http_close(&raw);
+}
+
 // ---- under load
 
 enum { CLIENTS = 4 };
@@ -552,6 +569,7 @@ int main(void) {
       cmocka_unit_test(test_health),
       cmocka_unit_test(test_close_waits_for_running_calls),
       cmocka_unit_test(test_close_cancels_after_the_grace),
+      cmocka_unit_test(test_close_does_not_wait_for_frozen_clients),
       cmocka_unit_test(test_close_under_load),
       cmocka_unit_test(test_nobody_listens),
       cmocka_unit_test(test_port_in_use),
