@@ -43,6 +43,23 @@ static void normalise_paths(struct sentry_frame *frame) {
   if (frame->filename.len == 0) frame->filename = path_of_url(frame->abs_path);
 }
 
+// What grouping looks at. orig_in_app is what in_app was before stack-trace rules changed it: true, false, -1 for unset.
+static void read_frame_data(struct sentry_event_reader *reader, struct json_value data, struct sentry_frame *frame) {
+  if (json_type_of(data) != JSON_OBJECT) return;
+  frame->sourcemap = sentry_event_reader_has(json_get(data, "sourcemap"));
+  struct json_value category = json_get(data, "category");
+  if (json_type_of(category) == JSON_STRING) {
+    frame->category = sentry_event_reader_text(reader, category, "frame.data.category", SHORT_CHARS_MAX);
+  }
+  struct json_value original = json_get(data, "orig_in_app");
+  int64_t number = 0;
+  if (json_type_of(original) == JSON_BOOL) {
+    frame->in_app = json_bool(original) ? SENTRY_IN_APP_YES : SENTRY_IN_APP_NO;
+  } else if (sentry_event_reader_i64(original, &number)) {
+    frame->in_app = number < 0 ? SENTRY_IN_APP_UNSET : number > 0 ? SENTRY_IN_APP_YES : SENTRY_IN_APP_NO;
+  }
+}
+
 static void read_frame(struct sentry_event_reader *reader, struct json_value value, struct sentry_frame *frame) {
   const struct {
     const char *name;
@@ -71,7 +88,9 @@ static void read_frame(struct sentry_event_reader *reader, struct json_value val
   frame->pre_context_json = sentry_event_reader_json(reader, json_get(value, "pre_context"));
   frame->post_context_json = sentry_event_reader_json(reader, json_get(value, "post_context"));
   frame->vars_json = sentry_event_reader_json(reader, json_get(value, "vars"));
-  frame->data_json = sentry_event_reader_json(reader, json_get(value, "data"));
+  struct json_value data = json_get(value, "data");
+  frame->data_json = sentry_event_reader_json(reader, data);
+  read_frame_data(reader, data, frame);
   normalise_paths(frame);
 }
 
