@@ -28,6 +28,7 @@ struct grouping_config_options {
   struct slice fingerprinting;
   bool without_builtin;
   bool published_fallback; // fallback hash unsalted as published (explain); else salted by platform and logger
+  bool mask_unique_ids;    // words that look like random identifiers count as <uniq_id>; off in the published hashes
 };
 enum status grouping_config_create(const struct grouping_config_options *options, struct grouping_config **out_config,
                                    struct error *error);
@@ -54,22 +55,26 @@ struct grouping_variant {
 struct grouping_result {
   struct grouping_variant variants[GROUPING_VARIANTS_MAX];
   uint32_t variant_count;
-  struct slice title;       // "Type: first line of value"
-  struct slice culprit;     // "module in function", or the transaction
-  struct slice location;    // crash frame's file
-  struct slice type, value; // of the main exception
-  struct slice *fingerprint;
+  struct slice title;        // "Type: first line of value"
+  struct slice culprit;      // "module in function", or the transaction
+  struct slice location;     // crash frame's file
+  struct slice type, value;  // of the main exception
+  struct slice *fingerprint; // the event's or its rule's, variables as written; empty: {{ default }}
   uint32_t fingerprint_count;
 };
 // Applies the rules to event's frames (in_app is set on every frame), then computes. Everything in the result lives in
 // the arena or the event. STATUS_NO_MEMORY when the arena is full.
 enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
                              struct grouping_result *out_result);
-// {"app":{"hash":…,"contributes":…,"component":{…}},…}
+// {"app":{"hash":…,"contributes":…,"description":…,"component":{…}},…}
 void grouping_write_variants(const struct grouping_result *result, struct json_writer *writer);
+// {"id":…,"contributes":…,"hint":…,"values":["…" or a nested component,…]}
+void grouping_write_component(const struct grouping_component *component, struct json_writer *writer);
 
 // Message parameterisation ("2 of 7 failed" → "<int> of <int> failed"), linear time. Result in the arena.
 struct slice grouping_parameterize(struct slice message, struct arena *arena);
+// Words between white space that look like random identifiers become "<uniq_id>". Result in the arena or the input.
+struct slice grouping_mask_ids(struct slice message, struct arena *arena);
 // Function-name trimming for a platform ("native", "csharp", …). Result in the arena or the input.
 struct slice grouping_trim_function(struct slice function, struct slice platform, struct arena *arena);
 
