@@ -1,0 +1,434 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A native name goes through a row of small rewrites in one scratch buffer: endings off ("const", "&", "[clone
+// .cold]"), lambdas and anonymous namespaces to one spelling, argument lists out, template arguments to <T>, then the
+// one token that is the name is picked and its compiler's suffix cut.
+//
+// Brackets inside operator names ("operator<<", "operator()") would upset the counting of brackets, and the blank in
+// "`anonymous namespace'" the splitting, so those are held as single control bytes (struct mark) in between.
+#include "processor/grouping_function.h"
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "processor/grouping.h"
+
+#define TOKENS_MAX         128
+#define BRACKETS_MAX       64
+#define NESTED_TRAITS_MAX  16
+#define FUNCTION_BYTES_MAX 4096
+#define RUST_HASH_BYTES    19 // "::h" and 16 digits
+#define LAMBDA_HASH_BYTES  32
+
+#define ARROW 0x02 // " -> "
+
+// Longer spellings first.
+static const struct mark {
+  const char *text;
+  uint8_t byte;
+} marks[] = {
+    {"operator<<", 0x03},
+    {"operator<=>", 0x04},
+    {"operator<=", 0x05},
+    {"operator<", 0x06},
+    {"operator>>", 0x07},
+    {"operator->*", 0x08},
+    {"operator->", 0x0E},
+    {"operator>=", 0x0F},
+    {"operator>", 0x10},
+    {"operator()", 0x11},
+    {"`anonymous namespace'", 0x12},
+};
+
+// Text being rewritten: `to` is filled from `from`, then they change places. Both have room for FUNCTION_BYTES_MAX.
+struct scratch {
+  struct slice text; // in one of the halves, or the input
+  uint8_t *halves[2];
+  int half;
+  size_t len; // of what is being written
+};
+
+static void put(struct scratch *scratch, struct slice piece) {
+  if (scratch->len + piece.len > FUNCTION_BYTES_MAX) piece.len = FUNCTION_BYTES_MAX - scratch->len;
+  if (piece.len > 0) memcpy(scratch->halves[scratch->half] + scratch->len, piece.ptr, piece.len);
+  scratch->len += piece.len;
+}
+
+static void put_text(struct scratch *scratch, const char *piece) {
+  put(scratch, slice_from_cstr(piece));
+}
+
+// What was written becomes the text.
+static void turn(struct scratch *scratch) {
+  scratch->text = slice_make(scratch->halves[scratch->half], scratch->len);
+  scratch->half = !scratch->half;
+  scratch->len = 0;
+}
+
+static bool is_digit(uint8_t c) {
+  return c >= '0' && c <= '9';
+}
+
+static bool is_word(struct slice text, size_t at) {
+  if (at >= text.len) return false;
+  uint8_t c = text.ptr[at];
+  return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c >= 0x80;
+}
+
+static bool is_space(uint8_t c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static bool is_lower_hex(uint8_t c) {
+  return is_digit(c) || (c >= 'a' && c <= 'f');
+}
+
+static bool is_pair(uint8_t open, uint8_t close) {
+  return (open == '(' && close == ')') || (open == '<' && close == '>') || (open == '[' && close == ']') ||
+         (open == '{' && close == '}');
+}
+
+uint32_t grouping_function_split(struct slice function, struct slice *out_tokens, uint32_t max) {
+  uint8_t open[BRACKETS_MAX];
+  uint32_t depth = 0, count = 0;
+  size_t start = 0, end = 0; // of the token being read; end is behind what surely belongs to it
+  for (size_t i = 0; i < function.len; i++) {
+    uint8_t c = function.ptr[i];
+    if (c == '(' || c == '<' || c == '[' || c == '{') {
+      if (depth < BRACKETS_MAX) open[depth] = c;
+      depth++;
+    } else if (depth > 0) {
+      if (depth > BRACKETS_MAX || is_pair(open[depth - 1], c)) depth--;
+      if (depth == 0) end = i + 1;
+    } else if (is_space(c)) {
+      if (end > start && count++ < max) out_tokens[count - 1] = slice_sub(function, start, end - start);
+      start = end = i + 1;
+    } else {
+      end = i + 1;
+    }
+  }
+  if (end > start && count++ < max) out_tokens[count - 1] = slice_sub(function, start, end - start);
+  return count;
+}
+
+static bool is_plain(struct slice function) {
+  for (size_t i = 0; i < function.len; i++) {
+    uint8_t c = function.ptr[i];
+    if (c <= ' ' || strchr("<>()[]{}@$?&`", c) != NULL) return false;
+  }
+  return !slice_ends_with(function, SLICE_LITERAL("const")) &&
+         slice_find(function, SLICE_LITERAL("::h")) > function.len &&
+         slice_find(function, SLICE_LITERAL("lambda_")) > function.len;
+}
+
+static struct slice trim_end(struct slice text) {
+  while (text.len > 0 && is_space(text.ptr[text.len - 1])) text.len--;
+  return text;
+}
+
+// "[clone .constprop.0]", "const" and "&" at the end, any number of them.
+static struct slice cut_trailers(struct slice text) {
+  for (;;) {
+    size_t before = text.len;
+    if (text.len > 0 && text.ptr[text.len - 1] == ']') {
+      size_t at = slice_find(text, SLICE_LITERAL("[clone "));
+      if (at < text.len) text = trim_end(slice_sub(text, 0, at));
+    }
+    if (text.len > 0 && text.ptr[text.len - 1] == '&') text = trim_end(slice_sub(text, 0, text.len - 1));
+    if (slice_ends_with(text, SLICE_LITERAL("const")) && (text.len == 5 || !is_word(text, text.len - 6))) {
+      text = trim_end(slice_sub(text, 0, text.len - 5));
+    }
+    if (text.len == before) return text;
+  }
+}
+
+// gcc "{lambda(int)#1}", MSVC "lambda_<32 hex digits>", clang "$_0".
+static size_t match_lambda(struct slice text, size_t at) {
+  struct slice rest = slice_skip(text, at);
+  if (slice_starts_with(rest, SLICE_LITERAL("{lambda("))) {
+    for (size_t end = 8; end < rest.len; end++) {
+      if (rest.ptr[end - 1] != ')' || rest.ptr[end] != '#') continue;
+      size_t digits = end + 1;
+      while (digits < rest.len && is_digit(rest.ptr[digits])) digits++;
+      if (digits > end + 1 && digits < rest.len && rest.ptr[digits] == '}') return digits + 1;
+    }
+    return 0;
+  }
+  size_t len = 0;
+  if (slice_starts_with(rest, SLICE_LITERAL("lambda_")) && (at == 0 || !is_word(text, at - 1))) {
+    for (len = 7; len < rest.len && is_lower_hex(rest.ptr[len]);) len++;
+    if (len != 7 + LAMBDA_HASH_BYTES) return 0;
+  } else if (slice_starts_with(rest, SLICE_LITERAL("$_"))) {
+    for (len = 2; len < rest.len && is_digit(rest.ptr[len]);) len++;
+    if (len == 2) return 0;
+  }
+  return len > 0 && !is_word(text, at + len) ? len : 0;
+}
+
+// MSVC's "?A0x12345678::".
+static size_t match_hashed_namespace(struct slice text, size_t at) {
+  struct slice rest = slice_sub(text, at, 14);
+  if (rest.len < 14 || !slice_starts_with(rest, SLICE_LITERAL("?A0x")) || !slice_ends_with(rest, SLICE_LITERAL("::"))) {
+    return 0;
+  }
+  for (size_t i = 4; i < 12; i++) {
+    if (!is_lower_hex(rest.ptr[i])) return 0;
+  }
+  return 14;
+}
+
+static void unify_spelling(struct scratch *scratch) {
+  struct slice text = scratch->text;
+  bool gcc_lambda_possible = true; // looked for to the end at most once
+  for (size_t at = 0; at < text.len;) {
+    uint8_t c = text.ptr[at];
+    size_t len = 0;
+    if (c == 'l' || c == '$' || (c == '{' && gcc_lambda_possible)) {
+      len = match_lambda(text, at);
+      if (len > 0) put_text(scratch, "lambda");
+      if (c == '{' && len == 0 && slice_starts_with(slice_skip(text, at), SLICE_LITERAL("{lambda("))) {
+        gcc_lambda_possible = false;
+      }
+    } else if (c == '?') {
+      len = match_hashed_namespace(text, at);
+      if (len > 0) put_text(scratch, "\x12::");
+    } else if (c == 'o' || c == '`') {
+      for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]) && len == 0; i++) {
+        if (!slice_starts_with(slice_skip(text, at), slice_from_cstr(marks[i].text))) continue;
+        len = strlen(marks[i].text);
+        put(scratch, slice_make(&marks[i].byte, 1));
+      }
+    } else if (c == ' ' && slice_starts_with(slice_skip(text, at), SLICE_LITERAL(" -> "))) {
+      len = 3; // the last blank may begin the next arrow
+      put_text(scratch, " \x02");
+    }
+    if (len == 0) put(scratch, slice_sub(text, at++, 1));
+    at += len;
+  }
+  turn(scratch);
+}
+
+// The length of the bracket that opens at `at`, brackets inside counted; 0 when it is never closed.
+static size_t enclosed(struct slice text, size_t at, uint8_t open, uint8_t close) {
+  size_t depth = 0;
+  for (size_t i = at; i < text.len; i++) {
+    if (text.ptr[i] == open) depth++;
+    if (text.ptr[i] == close && --depth == 0) return i + 1 - at;
+  }
+  return 0;
+}
+
+static void remove_arguments(struct scratch *scratch) {
+  struct slice text = scratch->text;
+  for (size_t at = 0; at < text.len;) {
+    if (text.ptr[at] != '(') {
+      put(scratch, slice_sub(text, at++, 1));
+      continue;
+    }
+    size_t len = enclosed(text, at, '(', ')');
+    if (len == 0) break;
+    struct slice inside = slice_trim(slice_sub(text, at + 1, len - 2));
+    if (slice_equal_cstr(inside, "anonymous namespace") || slice_equal_cstr(inside, "operator")) {
+      put_text(scratch, "(");
+      put(scratch, inside);
+      put_text(scratch, ")");
+    }
+    at += len;
+  }
+  turn(scratch);
+}
+
+// Template arguments to <T>; a bracket at the very start is handled by the caller.
+static void put_generics(struct scratch *scratch, struct slice text) {
+  for (size_t at = 0; at < text.len;) {
+    if (text.ptr[at] != '<') {
+      put(scratch, slice_sub(text, at++, 1));
+      continue;
+    }
+    size_t len = enclosed(text, at, '<', '>');
+    if (len == 0) return;
+    bool lambda = slice_equal_cstr(slice_sub(text, at + 1, len - 2), "lambda");
+    put_text(scratch, lambda ? "<lambda>" : "<T>");
+    at += len;
+  }
+}
+
+// What stands before " as " in what was written since `from`.
+static void cut_trait(struct scratch *scratch, size_t from) {
+  struct slice written = slice_make(scratch->halves[scratch->half] + from, scratch->len - from);
+  size_t at = slice_find(written, SLICE_LITERAL(" as "));
+  if (at < written.len) scratch->len = from + at;
+}
+
+// Rust writes "<Type as Trait>::method": brackets at the start are opened up and keep the type, or the trait where the
+// type is a single letter (an implementation for everything). They may stand in each other, so they are opened from the
+// outside in and written from the inside out.
+static void replace_generics(struct scratch *scratch) {
+  struct slice rests[NESTED_TRAITS_MAX]; // behind each opened bracket
+  size_t depth = 0;
+  struct slice text = scratch->text;
+  while (depth < NESTED_TRAITS_MAX && text.len > 0 && text.ptr[0] == '<') {
+    size_t len = enclosed(text, 0, '<', '>');
+    struct slice inside = slice_sub(text, 1, len > 0 ? len - 2 : 0);
+    if (len == 0 || slice_equal_cstr(inside, "lambda")) break;
+    rests[depth++] = slice_skip(text, len);
+    bool blanket = inside.len > 5 && inside.ptr[0] >= 'A' && inside.ptr[0] <= 'Z' &&
+                   slice_equal_cstr(slice_sub(inside, 1, 4), " as ");
+    text = blanket ? slice_skip(inside, 5) : inside;
+  }
+  put_generics(scratch, text);
+  while (depth > 0) {
+    cut_trait(scratch, 0);
+    put_generics(scratch, rests[--depth]);
+  }
+  turn(scratch);
+}
+
+static bool token_is(const struct slice *tokens, uint32_t count, uint32_t at, const char *word) {
+  return at < count && slice_equal_cstr(tokens[at], word);
+}
+
+static bool is_arrow(struct slice token) {
+  return token.len == 1 && token.ptr[0] == ARROW;
+}
+
+// The name in a declaration: what stands before the first arrow (and before "throws" and "async"), else the last token.
+static struct slice pick_name(const struct slice *tokens, uint32_t count) {
+  uint32_t end = 0;
+  while (end < count && !is_arrow(tokens[end])) end++;
+  if (end == 0) end = count; // begins with an arrow: as if there were none
+  while (end > 1 && (token_is(tokens, count, end - 1, "throws") || token_is(tokens, count, end - 1, "rethrows") ||
+                     token_is(tokens, count, end - 1, "async"))) {
+    end--;
+  }
+  return tokens[end - 1];
+}
+
+// "variable initialization expression of static Class.member : Type": the member; count 0 when it is something else.
+static uint32_t skip_initializer(const struct slice *tokens, uint32_t count) {
+  static const char *const words[] = {"variable", "initialization", "expression", "of"};
+  for (uint32_t i = 0; i < 4; i++) {
+    if (!token_is(tokens, count, i, words[i])) return 0;
+  }
+  uint32_t at = token_is(tokens, count, 4, "static") ? 5 : 4;
+  return at < count ? at : 0;
+}
+
+static void put_member(struct scratch *scratch, struct slice token) {
+  while (token.len > 0 && token.ptr[0] == ':') token = slice_skip(token, 1); // "(extension in M):" lost its bracket
+  put_text(scratch, "initializer expression of ");
+  put(scratch, token);
+}
+
+// Swift's compiler-made functions: "thunk for closure", "closure in Foo.bar", "initializer expression of Foo.x".
+static bool put_swift_special(struct scratch *scratch, const struct slice *tokens, uint32_t count) {
+  uint32_t first = 0, closure = UINT32_MAX;
+  bool thunk = false;
+  for (uint32_t i = 0; i + 1 < count; i++) {
+    thunk |= token_is(tokens, count, i, "thunk") && token_is(tokens, count, i + 1, "for");
+    if (thunk && is_arrow(tokens[i + 1])) { // with a signature; "thunk for closure" itself has none
+      put_text(scratch, "thunk for closure");
+      return true;
+    }
+    if (closure == UINT32_MAX && token_is(tokens, count, i, "closure") && tokens[i + 1].ptr[0] == '#') closure = i;
+    if (closure != UINT32_MAX && token_is(tokens, count, i, "in")) first = i + 1;
+  }
+  if (closure != UINT32_MAX && first > 0) {
+    put_text(scratch, "closure in ");
+    tokens += first;
+    count -= first;
+  }
+  uint32_t member = skip_initializer(tokens, count);
+  if (member > 0) {
+    put_member(scratch, tokens[member]);
+  } else if (first > 0) {
+    put(scratch, pick_name(tokens, count));
+  }
+  return member > 0 || first > 0;
+}
+
+static void pick_function(struct scratch *scratch, struct slice function) {
+  struct slice tokens[TOKENS_MAX];
+  uint32_t count = grouping_function_split(scratch->text, tokens, TOKENS_MAX);
+  if (count == 0 || count > TOKENS_MAX) {
+    put(scratch, function);
+  } else if (!put_swift_special(scratch, tokens, count)) {
+    bool spaced_generics = count > 1 && slice_equal_cstr(tokens[count - 1], "<T>"); // MSVC: "operator<< <T>"
+    put(scratch, pick_name(tokens, spaced_generics ? count - 1 : count));
+    if (spaced_generics) put_text(scratch, " <T>");
+  }
+  turn(scratch);
+}
+
+static void expand_marks(struct scratch *scratch) {
+  struct slice text = scratch->text;
+  for (size_t at = 0; at < text.len; at++) {
+    const char *spelled = text.ptr[at] == ARROW ? "->" : NULL;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]) && spelled == NULL; i++) {
+      if (text.ptr[at] == marks[i].byte) spelled = marks[i].text;
+    }
+    if (spelled != NULL) {
+      put_text(scratch, spelled);
+    } else {
+      put(scratch, slice_sub(text, at, 1));
+    }
+  }
+  turn(scratch);
+}
+
+// Rust "::h0123456789abcdef", ELF "@@GLIBC_2.2", stdcall "_name@16".
+static struct slice cut_suffixes(struct slice text) {
+  if (text.len >= RUST_HASH_BYTES) {
+    struct slice hash = slice_skip(text, text.len - RUST_HASH_BYTES);
+    bool rust = slice_starts_with(hash, SLICE_LITERAL("::h"));
+    for (size_t i = 3; i < RUST_HASH_BYTES && rust; i++) {
+      rust = is_digit(hash.ptr[i]) || (hash.ptr[i] >= 'a' && hash.ptr[i] <= 'z');
+    }
+    if (rust) text.len -= RUST_HASH_BYTES;
+  }
+  size_t end = text.len;
+  while (end > 0 && (is_digit(text.ptr[end - 1]) || text.ptr[end - 1] == '.')) end--;
+  if (end < text.len && slice_ends_with(slice_sub(text, 0, end), SLICE_LITERAL("@GLIBC_"))) {
+    text.len = end - 7;
+    if (text.len > 0 && text.ptr[text.len - 1] == '@') text.len--;
+  }
+  end = text.len;
+  while (end > 0 && is_digit(text.ptr[end - 1])) end--;
+  if (end == text.len || end == 0 || text.ptr[end - 1] != '@') return text;
+  bool fastcall = text.ptr[0] == '@' && end > 1;
+  return slice_sub(text, fastcall, end - 1 - fastcall);
+}
+
+static struct slice trim_native(struct slice function, struct arena *arena) {
+  if (slice_equal_cstr(function, "<redacted>") || slice_equal_cstr(function, "<unknown>")) return function;
+  struct slice text = slice_trim(function);
+  bool objective_c = slice_starts_with(text, SLICE_LITERAL("[")) || slice_starts_with(text, SLICE_LITERAL("+[")) ||
+                     slice_starts_with(text, SLICE_LITERAL("-["));
+  if (objective_c || text.len > FUNCTION_BYTES_MAX) return text;
+  if (is_plain(text)) return text;
+  uint8_t halves[2][FUNCTION_BYTES_MAX];
+  struct scratch scratch = {.text = cut_trailers(text), .halves = {halves[0], halves[1]}};
+  unify_spelling(&scratch);
+  remove_arguments(&scratch);
+  replace_generics(&scratch);
+  pick_function(&scratch, text);
+  expand_marks(&scratch);
+  struct slice name = cut_suffixes(scratch.text);
+  if (slice_equal(name, function)) return function;
+  return arena_copy(arena, name);
+}
+
+enum grouping_family grouping_family_of(struct slice platform) {
+  static const char *const natives[] = {"native", "cocoa", "objc", "swift", "c"};
+  for (size_t i = 0; i < sizeof(natives) / sizeof(natives[0]); i++) {
+    if (slice_equal_cstr(platform, natives[i])) return GROUPING_FAMILY_NATIVE;
+  }
+  bool script = slice_equal_cstr(platform, "javascript") || slice_equal_cstr(platform, "node");
+  return script ? GROUPING_FAMILY_JAVASCRIPT : GROUPING_FAMILY_OTHER;
+}
+
+struct slice grouping_trim_function(struct slice function, struct slice platform, struct arena *arena) {
+  if (slice_equal_cstr(platform, "csharp")) {
+    return slice_sub(function, 0, slice_find(function, SLICE_LITERAL(" (")));
+  }
+  return grouping_family_of(platform) == GROUPING_FAMILY_NATIVE ? trim_native(function, arena) : function;
+}
