@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Trees are walked with a stack of their fixed depth: a frame is (component, next child).
+#include "processor/grouping_internal.h"
+
+#define CHUNK_BYTES 1024
+
+struct walk {
+  const struct grouping_component *path[GROUPING_DEPTH_MAX];
+  uint32_t next_child[GROUPING_DEPTH_MAX];
+  uint32_t depth;
+};
+
+static void walk_enter(struct walk *walk, const struct grouping_component *component) {
+  ASSERT(walk->depth < GROUPING_DEPTH_MAX);
+  walk->path[walk->depth] = component;
+  walk->next_child[walk->depth++] = 0;
+}
+
+// The next child of the innermost component, NULL when it has no more (it is left then).
+static const struct grouping_component *walk_next(struct walk *walk) {
+  const struct grouping_component *parent = walk->path[walk->depth - 1];
+  uint32_t *next = &walk->next_child[walk->depth - 1];
+  if (*next < parent->child_count) return &parent->children[(*next)++];
+  walk->depth--;
+  return NULL;
+}
+
+struct grouping_component *grouping_component_new(const char *id, uint32_t children_max, struct arena *arena) {
+  struct grouping_component *component = arena_alloc(arena, sizeof(*component));
+  if (component == NULL) return NULL;
+  component->id = id;
+  if (children_max == 0) return component;
+  component->children = arena_alloc_array(arena, children_max, sizeof(*component->children));
+  return component->children == NULL ? NULL : component;
+}
+
+void grouping_component_leaf(struct grouping_component *leaf, const char *id, struct slice value, struct arena *arena) {
+  *leaf = (struct grouping_component){.id = id};
+  if (value.len == 0) return;
+  leaf->values = arena_alloc(arena, sizeof(*leaf->values));
+  if (leaf->values == NULL) return;
+  leaf->values[0] = value;
+  leaf->value_count = 1;
+  leaf->contributes = true;
+}
+
+struct grouping_component *grouping_component_add(struct grouping_component *parent) {
+  return &parent->children[parent->child_count++];
+}
+
+void grouping_component_mute(struct grouping_component *component, const char *hint) {
+  component->contributes = false;
+  component->hint = hint;
+}
+
+void grouping_component_settle(struct grouping_component *component) {
+  component->contributes = component->value_count > 0;
+  for (uint32_t i = 0; i < component->child_count && !component->contributes; i++) {
+    component->contributes = component->children[i].contributes;
+  }
+}
+
+// Short values are gathered, one call of the hash for many.
+struct feeder {
+  struct hash_md5 *md5;
+  size_t len;
+  uint8_t bytes[CHUNK_BYTES];
+};
+
+static void feed(struct feeder *feeder, struct slice value) {
+  if (feeder->len + value.len > CHUNK_BYTES) {
+    hash_md5_update(feeder->md5, slice_make(feeder->bytes, feeder->len));
+    feeder->len = 0;
+  }
+  if (value.len > CHUNK_BYTES) {
+    hash_md5_update(feeder->md5, value);
+  } else if (value.len > 0) {
+    memcpy(feeder->bytes + feeder->len, value.ptr, value.len);
+    feeder->len += value.len;
+  }
+}
+
+void grouping_component_feed(const struct grouping_component *component, struct hash_md5 *md5) {
+  struct walk walk = {0};
+  struct feeder feeder;
+  feeder.md5 = md5;
+  feeder.len = 0;
+  if (!component->contributes) return;
+  walk_enter(&walk, component);
+  for (uint32_t i = 0; i < component->value_count; i++) feed(&feeder, component->values[i]);
+  while (walk.depth > 0) {
+    const struct grouping_component *child = walk_next(&walk);
+    if (child == NULL || !child->contributes) continue;
+    for (uint32_t i = 0; i < child->value_count; i++) feed(&feeder, child->values[i]);
+    if (child->child_count > 0) walk_enter(&walk, child);
+  }
+  if (feeder.len > 0) hash_md5_update(md5, slice_make(feeder.bytes, feeder.len));
+}
+
+void grouping_component_hash(const struct grouping_component *component, char out_hash[33]) {
+  out_hash[0] = '\0';
+  if (!component->contributes) return;
+  struct hash_md5 md5;
+  hash_md5_init(&md5);
+  grouping_component_feed(component, &md5);
+  hash_md5_finish(&md5, out_hash);
+}
+
+bool grouping_component_has(const struct grouping_component *component, const char *id) {
+  struct walk walk = {0};
+  walk_enter(&walk, component);
+  while (walk.depth > 0) {
+    const struct grouping_component *child = walk_next(&walk);
+    if (child == NULL || !child->contributes) continue;
+    if (strcmp(child->id, id) == 0) return true;
+    if (child->child_count > 0) walk_enter(&walk, child);
+  }
+  return false;
+}
+
+static void write_open(const struct grouping_component *component, struct json_writer *writer) {
+  json_begin_object(writer);
+  json_key(writer, "id");
+  json_write_cstr(writer, component->id);
+  json_key(writer, "contributes");
+  json_write_bool(writer, component->contributes);
+  json_key(writer, "hint");
+  json_write_cstr(writer, component->hint);
+  json_key(writer, "values");
+  json_begin_array(writer);
+  for (uint32_t i = 0; i < component->value_count; i++) json_write_string(writer, component->values[i]);
+}
+
+void grouping_write_component(const struct grouping_component *component, struct json_writer *writer) {
+  struct walk walk = {0};
+  walk_enter(&walk, component);
+  write_open(component, writer);
+  while (walk.depth > 0) {
+    const struct grouping_component *child = walk_next(&walk);
+    if (child == NULL) {
+      json_end_array(writer);
+      json_end_object(writer);
+      continue;
+    }
+    walk_enter(&walk, child);
+    write_open(child, writer);
+  }
+}
