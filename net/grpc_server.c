@@ -33,8 +33,10 @@ enum {
   CONNECTION_GRACE_MS = 30 * 1000,
   HANDSHAKE_MS = 10 * 1000,
 };
-#define POLL_NS  (NS_PER_S / 2)
-#define SWEEP_NS NS_PER_S
+#define POLL_NS    (NS_PER_S / 2)
+#define SWEEP_NS   NS_PER_S
+#define GOODBYE_NS (NS_PER_S / 4)
+#define WARN_NS    (10 * NS_PER_S)
 
 // ---- completion threads
 
@@ -189,17 +191,26 @@ void grpc_server_set_serving(struct grpc_server_handle *server, bool serving) {
 
 // ---- close
 
-static bool wait_for_calls(struct grpc_server_handle *server, uint64_t wait_ns) {
+static bool no_calls(const struct grpc_server_handle *server) {
+  return server->call_count == 0;
+}
+
+static bool no_connections(const struct grpc_server_handle *server) {
+  return server->shut_down && server->slot_count == 0;
+}
+
+static bool wait_until(struct grpc_server_handle *server, bool (*done)(const struct grpc_server_handle *),
+                       uint64_t wait_ns) {
   uint64_t end_ns = clock_monotonic_ns(clock_system()) + wait_ns;
   mutex_lock(&server->mutex);
-  while (!server->shut_down || server->slot_count > 0) {
+  bool is_done;
+  while (!(is_done = done(server))) {
     uint64_t now = clock_monotonic_ns(clock_system());
     if (now >= end_ns) break;
     condition_wait_for(&server->changed, &server->mutex, end_ns - now);
   }
-  bool done = server->shut_down && server->slot_count == 0;
   mutex_unlock(&server->mutex);
-  return done;
+  return is_done;
 }
 
 // Without threads the queue has no reader: the notification is taken here.
@@ -210,9 +221,11 @@ static void shut_down_unstarted(struct grpc_server_handle *server) {
 
 static void shut_down(struct grpc_server_handle *server, uint64_t grace_ns) {
   grpc_server_shutdown_and_notify(server->server, server->queue, server);
-  if (wait_for_calls(server, grace_ns)) return;
+  // The grace is for calls. Clients without one have been told to go; a frozen one must not hold up the stop.
+  wait_until(server, no_calls, grace_ns);
+  if (wait_until(server, no_connections, grace_ns < GOODBYE_NS ? grace_ns : GOODBYE_NS)) return;
   grpc_server_cancel_all_calls(server->server);
-  while (!wait_for_calls(server, 10 * NS_PER_S)) {
+  while (!wait_until(server, no_connections, WARN_NS)) {
     log_write(LOG_WARN, "grpc", "waiting for calls that nobody has answered", NULL);
   }
 }

@@ -39,6 +39,7 @@ struct http_request {
 
   // libmicrohttpd's side only.
   enum http_request_phase phase;
+  bool listed;         // in the server's list
   enum status refusal; // STATUS_OK: goes to the route
   char refusal_text[ERROR_TEXT_MAX];
   const char *layout_fault; // of the header lines as they came; NULL: none

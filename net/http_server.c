@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: libmicrohttpd's pool threads accept and parse; each calls on_access several times for one request.
+// How it works: a thread of ours (http_acceptor.c) accepts connections and gives them to libmicrohttpd's pool threads,
+// which parse; each calls on_access several times for one request.
 //
 //   request line            on_request_line   the request object is made, its deadline starts
-//   headers complete        on_access, NEW    framing, route, body size and budget are checked before the body is read
+//   headers complete        on_access, NEW    framing, route, admission, body size and budget are checked
 //   body pieces             on_access, READING or DISCARDING
 //   body complete           on_access         the handler, or on_refusal, is called: DISPATCHED
 //   reply there             on_access         the response is queued
@@ -15,25 +16,21 @@
 // with it. When the client asked first (Expect: 100-continue), sends more than that, or its framing cannot be trusted,
 // the answer goes out at once and the connection is closed.
 //
-// libmicrohttpd's own timeout is an idle timeout, which one byte now and then keeps away for ever. The reaper thread
-// therefore looks at every connection's absolute deadline and shuts overdue sockets down; libmicrohttpd then sees the
-// end of the stream. Connections over the limits are closed by on_accept instead of waiting in the backlog.
-//
 // Close: quiesce, wait for the dispatched requests, abandon the rest (their connections are resumed and answered 503;
 // their owners keep a reference and may still "reply"), and only then stop the daemon, which must not find a suspended
 // one.
-#include <arpa/inet.h>
-#include <gnutls/gnutls.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "net/address.h"
+#include "net/http_acceptor.h"
 #include "net/http_server_private.h"
 
 #define DISCARD_BYTES_MAX     (UINT64_C(128) << 20)
@@ -42,8 +39,7 @@
 #define CONNECTIONS_DEFAULT   1024u
 #define DEADLINE_DEFAULT_NS   (30 * NS_PER_S)
 #define IDLE_DEFAULT_NS       (75 * NS_PER_S)
-#define REAPER_TICK_MAX_NS    (NS_PER_S / 2)
-#define REAPER_TICK_MIN_NS    (10 * NS_PER_MS)
+#define WAKERS_TICK_NS        (5 * NS_PER_MS)
 #define ABANDON_WAIT_NS       (5 * NS_PER_S)
 #define TLS_PRIORITIES        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
 #define ABANDONED_TEXT        "the server is stopping"
@@ -63,93 +59,14 @@ static void set_deadline(struct http_connection *connection, uint64_t deadline_n
   if (connection) atomic_u64_set(&connection->deadline_ns, deadline_ns);
 }
 
-static void format_peer(const struct sockaddr *address, char out[64]) {
-  out[0] = 0;
-  if (!address) return;
-  if (address->sa_family == AF_INET6) {
-    inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)(const void *)address)->sin6_addr, out, 64);
-  } else if (address->sa_family == AF_INET) {
-    inet_ntop(AF_INET, &((const struct sockaddr_in *)(const void *)address)->sin_addr, out, 64);
-  }
-}
-
-static enum MHD_Result on_accept(void *context, const struct sockaddr *address, socklen_t len) {
-  (void)len;
-  struct http_server *server = context;
-  char peer[64];
-  format_peer(address, peer);
-  uint32_t same_peer = 0;
-  mutex_lock(&server->mutex);
-  bool accept = server->connection_count < server->options.connections_max;
-  if (server->options.connections_per_ip_max) {
-    for (struct http_connection *c = server->connections; c; c = c->next) same_peer += strcmp(c->peer, peer) == 0;
-    accept = accept && same_peer < server->options.connections_per_ip_max;
-  }
-  mutex_unlock(&server->mutex);
-  return accept ? MHD_YES : MHD_NO;
-}
-
-static void connection_started(struct http_server *server, struct MHD_Connection *native, void **socket_context) {
-  struct http_connection *connection = calloc(1, sizeof(*connection));
-  *socket_context = connection;
-  if (!connection) return;
-  const union MHD_ConnectionInfo *info = MHD_get_connection_info(native, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-  format_peer(info ? info->client_addr : NULL, connection->peer);
-  info = MHD_get_connection_info(native, MHD_CONNECTION_INFO_CONNECTION_FD);
-  connection->fd = info ? info->connect_fd : -1;
-  set_deadline(connection, now_ns() + server->options.request_deadline_ns);
-  if (server->mutual_tls) {
-    // libmicrohttpd only asks for a certificate; requiring and verifying it is up to us, inside the handshake.
-    info = MHD_get_connection_info(native, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    ASSERT(info && info->tls_session);
-    gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUIRE);
-    gnutls_session_set_verify_cert(info->tls_session, NULL, 0);
-  }
-  mutex_lock(&server->mutex);
-  connection->next = server->connections;
-  if (connection->next) connection->next->previous = connection;
-  server->connections = connection;
-  server->connection_count++;
-  mutex_unlock(&server->mutex);
-}
-
-static void connection_closed(struct http_server *server, struct http_connection *connection) {
-  if (!connection) return;
-  mutex_lock(&server->mutex);
-  if (connection->previous) connection->previous->next = connection->next;
-  if (connection->next) connection->next->previous = connection->previous;
-  if (server->connections == connection) server->connections = connection->next;
-  server->connection_count--;
-  mutex_unlock(&server->mutex);
-  free(connection);
-}
-
 static void on_connection(void *context, struct MHD_Connection *native, void **socket_context,
                           enum MHD_ConnectionNotificationCode code) {
   if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-    connection_started(context, native, socket_context);
+    http_acceptor_started(context, native, socket_context);
   } else {
-    connection_closed(context, *socket_context);
+    http_acceptor_closed(context, *socket_context);
     *socket_context = NULL;
   }
-}
-
-static void reap(void *context) {
-  struct http_server *server = context;
-  uint64_t tick_ns = server->options.request_deadline_ns / 8;
-  if (tick_ns > REAPER_TICK_MAX_NS) tick_ns = REAPER_TICK_MAX_NS;
-  if (tick_ns < REAPER_TICK_MIN_NS) tick_ns = REAPER_TICK_MIN_NS;
-  mutex_lock(&server->mutex);
-  while (!server->stop) {
-    condition_wait_for(&server->changed, &server->mutex, tick_ns);
-    uint64_t now = now_ns();
-    for (struct http_connection *c = server->connections; c; c = c->next) {
-      if (atomic_u64_get(&c->deadline_ns) > now || c->fd < 0) continue;
-      shutdown(c->fd, SHUT_RDWR);
-      set_deadline(c, UINT64_MAX);
-    }
-  }
-  mutex_unlock(&server->mutex);
 }
 
 // ---- one request
@@ -230,8 +147,13 @@ static enum MHD_Result dispatch(struct http_request *request) {
   struct http_server *server = request->server;
   request->phase = HTTP_REQUEST_DISPATCHED;
   set_deadline(connection_of(request->connection), UINT64_MAX);
+  if (atomic_bool_get(&server->abandoning)) {
+    atomic_u64_set(&request->state, HTTP_REQUEST_ABANDONED);
+    return send_reply(request);
+  }
   atomic_u64_add(&request->references, 1);
   atomic_u64_add(&server->references, 1);
+  request->listed = true;
   mutex_lock(&server->mutex);
   request->next = server->dispatched;
   if (request->next) request->next->previous = request;
@@ -311,7 +233,6 @@ static void judge_head(struct http_request *request, const char *version) {
   slice_to_u64(http_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH), &length);
   status = http_request_reserve(request, length);
   if (status != STATUS_OK) refuse(request, status, limit_text(status));
-  if (atomic_bool_get(&server->abandoning)) refuse(request, STATUS_UNAVAILABLE, ABANDONED_TEXT);
 }
 
 static enum MHD_Result begin(struct http_request *request, const char *url, const char *method, const char *version) {
@@ -375,7 +296,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   set_deadline(connection_of(connection),
                now_ns() + server->options.idle_timeout_ns + server->options.request_deadline_ns);
   if (!request) return;
-  if (request->phase == HTTP_REQUEST_DISPATCHED) {
+  if (request->listed) {
     mutex_lock(&server->mutex);
     if (request->previous) request->previous->next = request->next;
     if (request->next) request->next->previous = request->previous;
@@ -422,7 +343,8 @@ static enum status read_pems(const struct tls_settings *tls, struct pem_set *pem
 
 static struct MHD_Daemon *start_daemon(struct http_server *server, const struct pem_set *pems) {
   const struct http_server_options *options = &server->options;
-  unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
+  unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+                   MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
   unsigned threads = options->threads;
   struct MHD_OptionItem tls[5] = {{MHD_OPTION_END, 0, NULL}};
   if (pems->cert) {
@@ -435,15 +357,14 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
     tls[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
   }
   uint64_t idle_s = (options->idle_timeout_ns + NS_PER_S - 1) / NS_PER_S;
-  // The pool divides the limit evenly, our own count in on_accept is the one that binds.
+  // The pool divides the limit evenly, our own count in http_acceptor.c is the one that binds.
   return MHD_start_daemon(
-      flags, 0, on_accept, server, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server,
-      MHD_OPTION_LISTEN_SOCKET, server->listen_fd, MHD_OPTION_THREAD_POOL_SIZE, threads, MHD_OPTION_CONNECTION_LIMIT,
-      (unsigned)(options->connections_max * threads), MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_BYTES,
-      MHD_OPTION_CONNECTION_MEMORY_INCREMENT, CONNECTION_STEP_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)idle_s,
-      MHD_OPTION_NOTIFY_COMPLETED, on_completed, server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
-      MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server, MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL,
-      MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
+      flags, 0, NULL, NULL, on_access, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, server, MHD_OPTION_THREAD_POOL_SIZE,
+      threads, MHD_OPTION_CONNECTION_LIMIT, (unsigned)(options->connections_max * threads),
+      MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_POOL_BYTES, MHD_OPTION_CONNECTION_MEMORY_INCREMENT,
+      CONNECTION_STEP_BYTES, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)idle_s, MHD_OPTION_NOTIFY_COMPLETED, on_completed,
+      server, MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, server,
+      MHD_OPTION_UNESCAPE_CALLBACK, leave_encoded, NULL, MHD_OPTION_ARRAY, tls, MHD_OPTION_END);
 }
 
 // Signals belong to main: libmicrohttpd's threads inherit a full mask.
@@ -467,12 +388,24 @@ static void set_defaults(struct http_server_options *options) {
   if (options->idle_timeout_ns == 0) options->idle_timeout_ns = IDLE_DEFAULT_NS;
 }
 
+static enum status start(struct http_server *server, const struct pem_set *pems, struct error *error) {
+  server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+  if (server->wake_fd < 0) return error_set(error, STATUS_IO, "eventfd: %s", strerror(errno));
+  server->daemon = start_daemon_without_signals(server, pems);
+  if (!server->daemon) return error_set(error, STATUS_IO, "%s: the HTTP server did not start", server->options.address);
+  server->listening = true;
+  enum status status = thread_start(&server->acceptor, "http-accept", http_acceptor_run, server);
+  if (status != STATUS_OK) server->listening = false;
+  return status == STATUS_OK ? STATUS_OK : error_set(error, status, "no thread for the HTTP server");
+}
+
 enum status http_server_open(const struct http_server_options *options, struct http_server **out_server,
                              uint16_t *out_port, struct error *error) {
   struct http_server *server = calloc(1, sizeof(*server));
   if (!server) return error_set(error, STATUS_NO_MEMORY, "out of memory");
   server->options = *options;
   server->listen_fd = -1;
+  server->wake_fd = -1;
   set_defaults(&server->options);
   mutex_init(&server->mutex);
   condition_init(&server->changed);
@@ -483,11 +416,7 @@ enum status http_server_open(const struct http_server_options *options, struct h
   if (tls_settings_given(options->tls.cert_file)) status = read_pems(&options->tls, &pems, error);
   server->mutual_tls = pems.client_ca != NULL;
   if (status == STATUS_OK) status = address_listen(options->address, &server->listen_fd, &port, error);
-  if (status == STATUS_OK) status = thread_start(&server->reaper, "http-deadlines", reap, server);
-  if (status == STATUS_OK) {
-    server->daemon = start_daemon_without_signals(server, &pems);
-    if (!server->daemon) status = error_set(error, STATUS_IO, "%s: the HTTP server did not start", options->address);
-  }
+  if (status == STATUS_OK) status = start(server, &pems, error);
   tls_settings_forget(pems.cert);
   tls_settings_forget(pems.key);
   tls_settings_forget(pems.client_ca);
@@ -501,11 +430,12 @@ enum status http_server_open(const struct http_server_options *options, struct h
 }
 
 void http_server_quiesce(struct http_server *server) {
-  if (server->listen_fd < 0) return;
   atomic_bool_set(&server->quiesced, true);
-  if (server->daemon) MHD_quiesce_daemon(server->daemon);
-  close(server->listen_fd);
-  server->listen_fd = -1;
+  if (!server->acceptor.running) return;
+  http_acceptor_wake(server);
+  mutex_lock(&server->mutex);
+  while (server->listening) condition_wait(&server->changed, &server->mutex);
+  mutex_unlock(&server->mutex);
 }
 
 // True when every dispatched request is done within the time. Replying threads are out of libmicrohttpd then, too.
@@ -518,7 +448,7 @@ static bool wait_until_done(struct http_server *server, uint64_t wait_ns) {
     uint64_t now = now_ns();
     if (done || now >= end_ns) break;
     uint64_t left_ns = end_ns - now;
-    condition_wait_for(&server->changed, &server->mutex, left_ns < REAPER_TICK_MIN_NS ? left_ns : REAPER_TICK_MIN_NS);
+    condition_wait_for(&server->changed, &server->mutex, left_ns < WAKERS_TICK_NS ? left_ns : WAKERS_TICK_NS);
   }
   mutex_unlock(&server->mutex);
   return done;
@@ -538,27 +468,35 @@ static struct MHD_Connection *abandon_one(struct http_server *server) {
 
 static void stop_daemon(struct http_server *server, uint64_t grace_ns) {
   if (!server->daemon) return;
-  if (!wait_until_done(server, grace_ns)) {
-    atomic_bool_set(&server->abandoning, true);
-    struct MHD_Connection *connection;
-    while ((connection = abandon_one(server))) MHD_resume_connection(connection);
-    // Handlers that are running come back by themselves; the rest is a matter of writing short answers.
-    if (!wait_until_done(server, ABANDON_WAIT_NS)) {
-      log_write(LOG_WARN, server->options.name, "requests were cut off at the stop", NULL);
-    }
+  wait_until_done(server, grace_ns);
+  // From here on no request reaches an owner, and each that an owner kept is answered by us: one may have come in since
+  // the wait, and libmicrohttpd aborts the process when it finds a suspended connection at its stop.
+  atomic_bool_set(&server->abandoning, true);
+  struct MHD_Connection *connection;
+  while ((connection = abandon_one(server))) MHD_resume_connection(connection);
+  // Handlers that are running come back by themselves; the rest is a matter of writing short answers.
+  if (!wait_until_done(server, ABANDON_WAIT_NS)) {
+    log_write(LOG_WARN, server->options.name, "requests were cut off at the stop", NULL);
   }
   MHD_stop_daemon(server->daemon);
-  while (atomic_u64_get(&server->wakers) != 0) wait_until_done(server, REAPER_TICK_MIN_NS);
+  while (atomic_u64_get(&server->wakers) != 0) wait_until_done(server, WAKERS_TICK_NS);
 }
 
 void http_server_close(struct http_server *server, uint64_t grace_ns) {
   if (!server) return;
   http_server_quiesce(server);
   stop_daemon(server, grace_ns);
-  mutex_lock(&server->mutex);
-  server->stop = true;
-  condition_broadcast(&server->changed);
-  mutex_unlock(&server->mutex);
-  thread_join(&server->reaper);
+  if (server->acceptor.running) {
+    mutex_lock(&server->mutex);
+    server->stop = true;
+    mutex_unlock(&server->mutex);
+    http_acceptor_wake(server);
+    thread_join(&server->acceptor);
+  } else if (server->listen_fd >= 0) {
+    close(server->listen_fd);
+  }
+  if (server->wake_fd >= 0) close(server->wake_fd);
+  // What libmicrohttpd never started.
+  while (server->connections) http_acceptor_closed(server, server->connections);
   server_release(server);
 }

@@ -11,11 +11,12 @@
 #include "net/http_server.h"
 
 // One accepted connection. libmicrohttpd closes the descriptor after it has been taken off the list, so under the mutex
-// the descriptor is always this connection's.
+// the descriptor of a started connection is always this connection's.
 struct http_connection {
   struct http_connection *previous, *next;
   struct atomic_u64 deadline_ns; // monotonic; UINT64_MAX: none
   int fd;
+  bool started; // libmicrohttpd's thread has it; before, it is on its way there
   char peer[64];
 };
 
@@ -24,12 +25,13 @@ struct http_connection {
 struct http_server {
   struct http_server_options options;
   struct MHD_Daemon *daemon;
-  struct thread reaper;
+  struct thread acceptor;
+  int listen_fd; // the acceptor's
+  int wake_fd;   // eventfd: wakes the acceptor
   struct atomic_u64 references;
   struct atomic_u64 wakers;          // threads between "state is REPLIED" and "connection resumed"
   struct atomic_bool_box quiesced;   // keep-alive ends with the next reply
   struct atomic_bool_box abandoning; // nobody waits for owners any more
-  int listen_fd;                     // -1 when closed
   bool mutual_tls;
 
   struct mutex mutex; // guards the rest
@@ -38,7 +40,7 @@ struct http_server {
   uint32_t connection_count;
   struct http_request *dispatched;
   uint64_t dispatched_count;
-  bool stop;
+  bool listening, stop;
 };
 
 // The owner's reply is in place: hands it to libmicrohttpd's side and drops the owner's reference.

@@ -52,15 +52,16 @@ static bool splits_type(const char *platform) {
 }
 
 // The attributes know better than the text: no guessing where a message ends.
-static void apply_attributes(struct sentry_exception *raised, const char *platform, struct slice type,
-                             struct slice message) {
+void stacktrace_name(struct sentry_exception *exception, const char *platform, struct slice type,
+                     struct slice message) {
   struct slice module = {0};
   if (type.len > 0) {
     if (splits_type(platform)) stacktrace_text_split_last(type, '.', &module, &type);
-    if (module.len > 0) raised->module = module;
-    raised->type = type;
+    if (module.len > 0) exception->module = module;
+    exception->type = type;
   }
-  if (message.len > 0 && !raised->is_exception_group) raised->value = message;
+  // Of a group the message attribute counts the members, which the value does not.
+  if (message.len > 0 && !exception->is_exception_group) exception->value = message;
 }
 
 enum status stacktrace_parse(struct slice language, struct slice text, struct slice type, struct slice message,
@@ -79,7 +80,7 @@ enum status stacktrace_parse(struct slice language, struct slice text, struct sl
     }
   }
   if (best.lines_matched == 0) return STATUS_NOT_FOUND;
-  apply_attributes(&best.exceptions[best.count - 1], best.language->platform, type, message);
+  stacktrace_name(&best.exceptions[best.count - 1], best.language->platform, type, message);
   *out_exceptions = best.exceptions;
   *out_count = best.count;
   *out_platform = best.language->platform;

@@ -30,4 +30,8 @@ enum status stacktrace_parse(struct slice language, struct slice text, struct sl
                              struct arena *arena, struct sentry_exception **out_exceptions, uint32_t *out_count,
                              const char **out_platform);
 
+// What stacktrace_parse does with type and message, for an exception without a stack trace: "java.io.IOException"
+// becomes type and module on platforms whose SDKs send them apart.
+void stacktrace_name(struct sentry_exception *exception, const char *platform, struct slice type, struct slice message);
+
 #endif

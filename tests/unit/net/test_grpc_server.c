@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The gRPC server and client against each other over loopback.
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,9 +11,11 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/queue.h"
 #include "net/grpc_client.h"
 #include "net/grpc_server.h"
 #include "tests/unit/net/certificates.h"
+#include "tests/unit/net/raw_http.h"
 
 #define ECHO_PATH "/test.Echo/Echo"
 #define FAIL_PATH "/test.Echo/Fail"
@@ -27,6 +30,7 @@ struct fixture {
   struct mutex mutex;
   struct condition changed;
   struct grpc_call_handle *kept; // by KEEP_PATH
+  struct queue *queue;           // takes them instead, when set
   enum encoding encoding;        // of the last message
   size_t message_len;
   char header[64], peer[64];
@@ -60,9 +64,11 @@ static void on_fail(void *context, struct grpc_call_handle *call) {
 static void on_keep(void *context, struct grpc_call_handle *call) {
   struct fixture *f = context;
   mutex_lock(&f->mutex);
-  f->kept = call;
+  struct queue *queue = f->queue;
+  if (!queue) f->kept = call;
   condition_broadcast(&f->changed);
   mutex_unlock(&f->mutex);
+  if (queue && !queue_push(queue, call)) grpc_call_finish(call, GRPC_CODE_UNAVAILABLE, "full", slice_make(NULL, 0));
 }
 
 static struct grpc_call_handle *take_kept(struct fixture *f) {
@@ -405,6 +411,81 @@ static void test_close_cancels_after_the_grace(void **state) {
   assert_int_equal(budget_used(&f.budget), 0);
 }
 
+// A peer that has spoken HTTP/2 and then froze: the grace is for calls, and it has none.
+static void test_close_does_not_wait_for_frozen_clients(void **state) {
+  (void)state;
+  struct fixture f;
+  open_server(&f, NULL);
+  struct raw_http raw;
+  raw_http_open(&raw, (uint16_t)atoi(strchr(f.target, ':') + 1));
+  raw_http_text(&raw, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+  raw_http_send(&raw, "\0\0\0\x04\0\0\0\0\0", 9); // an empty SETTINGS frame
+  assert_true(raw_http_more(&raw) >= 9);          // the server's own: the connection is up
+  uint64_t start_ns = clock_monotonic_ns(clock_system());
+  grpc_server_close(f.server, DEADLINE);
+  assert_true(clock_monotonic_ns(clock_system()) - start_ns < DEADLINE / 2);
+  raw_http_close(&raw);
+}
+
+// ---- under load
+
+enum { CLIENTS = 4 };
+
+struct load {
+  struct fixture *fixture;
+  struct queue *queue;
+  struct atomic_bool_box stop;
+  struct atomic_u64 answered;
+  struct thread clients[CLIENTS], owner;
+};
+
+static void run_owner(void *context) {
+  struct load *load = context;
+  struct grpc_call_handle *call;
+  while ((call = queue_pop(load->queue, DEADLINE))) {
+    grpc_call_finish(call, GRPC_CODE_OK, NULL, grpc_call_message(call));
+  }
+}
+
+static void run_client(void *context) {
+  struct load *load = context;
+  struct grpc_client *client = connect_to(load->fixture, NULL);
+  struct buffer response;
+  buffer_init(&response, 4096);
+  while (!atomic_bool_get(&load->stop)) {
+    struct grpc_reply reply;
+    grpc_client_call(client, KEEP_PATH, SLICE_LITERAL("load"), 200 * NS_PER_MS, &load->stop, &response, &reply);
+    if (reply.code == GRPC_CODE_OK) atomic_u64_add(&load->answered, 1);
+  }
+  buffer_finish(&response);
+  grpc_client_destroy(client);
+}
+
+static void test_close_under_load(void **state) {
+  (void)state;
+  for (int round = 0; round < 4; round++) {
+    struct fixture f;
+    struct load load = {.fixture = &f, .queue = queue_create(1024)};
+    open_server(&f, NULL);
+    mutex_lock(&f.mutex);
+    f.queue = load.queue;
+    mutex_unlock(&f.mutex);
+    assert_int_equal(thread_start(&load.owner, "owner", run_owner, &load), STATUS_OK);
+    for (int i = 0; i < CLIENTS; i++) {
+      assert_int_equal(thread_start(&load.clients[i], "client", run_client, &load), STATUS_OK);
+    }
+    while (atomic_u64_get(&load.answered) < 200) sched_yield();
+    grpc_server_close(f.server, round % 2 ? 0 : DEADLINE);
+    atomic_bool_set(&load.stop, true);
+    for (int i = 0; i < CLIENTS; i++) thread_join(&load.clients[i]);
+    queue_close(load.queue);
+    thread_join(&load.owner);
+    assert_int_equal(queue_count(load.queue), 0);
+    queue_destroy(load.queue);
+    assert_int_equal(budget_used(&f.budget), 0);
+  }
+}
+
 static void test_nobody_listens(void **state) {
   (void)state;
   struct fixture f;
@@ -488,6 +569,8 @@ int main(void) {
       cmocka_unit_test(test_health),
       cmocka_unit_test(test_close_waits_for_running_calls),
       cmocka_unit_test(test_close_cancels_after_the_grace),
+      cmocka_unit_test(test_close_does_not_wait_for_frozen_clients),
+      cmocka_unit_test(test_close_under_load),
       cmocka_unit_test(test_nobody_listens),
       cmocka_unit_test(test_port_in_use),
       cmocka_unit_test(test_tls_and_client_certificates),

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The HTTP server against our own client and against raw sockets, over loopback.
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/queue.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "tests/unit/net/certificates.h"
@@ -514,6 +519,170 @@ static void test_close_waits_for_replies(void **state) {
   assert_int_equal(budget_used(&f.budget), 0);
 }
 
+// ---- under load
+
+enum { CLIENTS = 6 };
+
+struct load {
+  struct fixture *fixture;
+  struct atomic_bool_box stop;
+  struct atomic_u64 answered, refused;
+  struct thread clients[CLIENTS], owner;
+};
+
+static void run_client(void *context) {
+  struct load *load = context;
+  while (!atomic_bool_get(&load->stop)) {
+    struct raw_http raw;
+    raw_http_open(&raw, load->fixture->port);
+    for (int i = 0; i < 20 && raw.fd >= 0; i++) {
+      raw_http_text(&raw, "POST /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwait");
+      int code = raw_http_reply(&raw, NULL, NULL);
+      if (code == 200) atomic_u64_add(&load->answered, 1);
+      if (code != 200) atomic_u64_add(&load->refused, 1);
+      if (code != 200) break;
+    }
+    raw_http_close(&raw);
+  }
+}
+
+// The handler of the load: hands requests to the owner's thread over a queue.
+static void on_queue(void *context, struct http_request *request) {
+  if (!queue_push(context, request)) http_request_reply(request, 503, NULL, slice_make(NULL, 0));
+}
+
+static void run_owner(void *context) {
+  struct http_request *request;
+  while ((request = queue_pop(context, DEADLINE))) http_request_reply(request, 200, NULL, http_request_body(request));
+}
+
+// Replies from another thread race handlers that are coming back, and a close comes in the middle of it.
+static void test_close_under_load(void **state) {
+  (void)state;
+  for (int round = 0; round < 5; round++) {
+    struct queue *queue = queue_create(256);
+    struct fixture f;
+    memset(&f, 0, sizeof(f));
+    f.routes[0] = (struct http_route){HTTP_POST, "/keep", on_queue, queue};
+    budget_init(&f.budget, BODY_MAX);
+    const struct http_server_options options = {.address = "127.0.0.1:0",
+                                                .routes = f.routes,
+                                                .route_count = 1,
+                                                .budget = &f.budget,
+                                                .body_bytes_max = BODY_MAX,
+                                                .threads = 2};
+    assert_int_equal(http_server_open(&options, &f.server, &f.port, NULL), STATUS_OK);
+    struct load load = {.fixture = &f};
+    assert_int_equal(thread_start(&load.owner, "owner", run_owner, queue), STATUS_OK);
+    for (int i = 0; i < CLIENTS; i++) {
+      assert_int_equal(thread_start(&load.clients[i], "client", run_client, &load), STATUS_OK);
+    }
+    while (atomic_u64_get(&load.answered) < 300) sched_yield();
+    http_server_close(f.server, round % 2 ? 0 : DEADLINE);
+    atomic_bool_set(&load.stop, true);
+    for (int i = 0; i < CLIENTS; i++) thread_join(&load.clients[i]);
+    queue_close(queue);
+    thread_join(&load.owner);
+    assert_int_equal(queue_count(queue), 0);
+    queue_destroy(queue);
+    assert_int_equal(budget_used(&f.budget), 0);
+  }
+}
+
+// In a process of its own: so many connections at once, held until the pipe says so.
+static void hold_connections(int commands, int answers, int count) {
+  uint16_t port = 0;
+  char byte = 0;
+  int fds[256];
+  if (read(commands, &port, sizeof(port)) != sizeof(port)) _exit(1);
+  for (int i = 0; i < count; i++) fds[i] = raw_http_connect(port);
+  if (write(answers, &byte, 1) != 1 || read(commands, &byte, 1) != 1) _exit(1);
+  for (int i = 0; i < count; i++) close(fds[i]);
+  _exit(write(answers, &byte, 1) == 1 ? 0 : 1);
+}
+
+static void test_out_of_descriptors(void **state) {
+  (void)state;
+  int commands[2], answers[2];
+  assert_int_equal(pipe(commands), 0);
+  assert_int_equal(pipe(answers), 0);
+  pid_t child = fork();
+  if (child == 0) hold_connections(commands[0], answers[1], 200);
+  struct fixture f;
+  open_server(&f, NULL);
+  struct rlimit before, tight;
+  getrlimit(RLIMIT_NOFILE, &before);
+  tight = before;
+  tight.rlim_cur = 64;
+  assert_int_equal(setrlimit(RLIMIT_NOFILE, &tight), 0);
+  char byte = 0;
+  assert_int_equal(write(commands[1], &f.port, sizeof(f.port)), sizeof(f.port));
+  assert_int_equal(read(answers[0], &byte, 1), 1); // 200 are connected, fewer than 64 accepted
+  assert_int_equal(write(commands[1], &byte, 1), 1);
+  assert_int_equal(read(answers[0], &byte, 1), 1); // and gone
+  int code = 0;
+  for (uint64_t end_ns = clock_monotonic_ns(clock_system()) + DEADLINE;
+       code != 200 && clock_monotonic_ns(clock_system()) < end_ns;) {
+    struct raw_http raw;
+    raw_http_open(&raw, f.port);
+    raw_http_text(&raw, "GET /echo HTTP/1.1\r\nHost: x\r\n\r\n");
+    if (raw.fd >= 0) code = raw_http_reply(&raw, NULL, NULL);
+    raw_http_close(&raw);
+  }
+  assert_int_equal(code, 200);
+  setrlimit(RLIMIT_NOFILE, &before);
+  int status = 0;
+  assert_int_equal(waitpid(child, &status, 0), child);
+  assert_int_equal(status, 0);
+  close_server(&f);
+  for (int i = 0; i < 2; i++) {
+    close(commands[i]);
+    close(answers[i]);
+  }
+}
+
+// Whatever bytes come, the server answers or closes, and goes on serving.
+static void test_mutated_requests(void **state) {
+  (void)state;
+  static const char seed_text[] = "POST /echo?q=1%20&b=%zz HTTP/1.1\r\nHost: x\r\nX-Test: v\r\nContent-Length: 5\r\n"
+                                  "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n5\r\nhello\r\n0\r\n\r\n";
+  struct fixture f;
+  // libmicrohttpd does not always see the end of a truncated request at once; the deadline does.
+  const struct http_server_options options = {.on_refusal = on_refusal, .request_deadline_ns = 200 * NS_PER_MS};
+  open_server(&f, &options);
+  uint32_t random = 7;
+  for (int round = 0; round < 400; round++) {
+    char text[sizeof(seed_text)];
+    memcpy(text, seed_text, sizeof(text));
+    size_t len = sizeof(text) - 1;
+    for (int change = 0; change < 1 + round % 6; change++) {
+      random = random * 1664525 + 1013904223;
+      size_t at = (random >> 8) % len;
+      if (random & 1) {
+        text[at] = (char)(random >> 24);
+      } else {
+        size_t cut = (random >> 4) % 9;
+        if (cut > len - at) cut = len - at;
+        memmove(text + at, text + at + cut, len - at - cut);
+        len -= cut;
+      }
+      if (len == 0) break;
+    }
+    struct raw_http raw;
+    raw_http_open(&raw, f.port);
+    raw_http_send(&raw, text, len);
+    shutdown(raw.fd, SHUT_WR);
+    int code;
+    do {
+      code = raw_http_reply(&raw, NULL, NULL);
+    } while (code == 100);
+    assert_true(code >= 200 || errno != EAGAIN);
+    raw_http_close(&raw);
+  }
+  assert_fetch(&f, "GET", "/echo", "", 200, "GET|/echo|||value|");
+  close_server(&f);
+}
+
 static void test_port_in_use(void **state) {
   (void)state;
   struct fixture f;
@@ -603,6 +772,9 @@ int main(void) {
       cmocka_unit_test(test_quiesce),
       cmocka_unit_test(test_close_abandons_kept_requests),
       cmocka_unit_test(test_close_waits_for_replies),
+      cmocka_unit_test(test_close_under_load),
+      cmocka_unit_test(test_out_of_descriptors),
+      cmocka_unit_test(test_mutated_requests),
       cmocka_unit_test(test_port_in_use),
       cmocka_unit_test(test_tls_and_client_certificates),
   };

@@ -33,6 +33,13 @@ struct memory_sink {
   void *kept_context;
 };
 
+// What the test wrote before is seen by the server's threads after, and the other way round. The call in between orders
+// them anyhow, but through gRPC core's locks, which ThreadSanitizer does not see.
+static inline void memory_sink_meet(struct memory_sink *sink) {
+  mutex_lock(&sink->mutex);
+  mutex_unlock(&sink->mutex);
+}
+
 static inline enum status memory_sink_scan(struct memory_sink *sink, enum journal_kind kind, struct slice body,
                                            struct error *error) {
   sink->items = sink->rejected = 0;
@@ -65,6 +72,7 @@ static inline void memory_sink_answer(struct memory_sink *sink, sink_done_fn don
 static inline enum status memory_sink_submit(void *context, enum journal_kind kind, uint32_t project, struct slice body,
                                              sink_done_fn done, void *done_context, struct error *error) {
   struct memory_sink *sink = context;
+  memory_sink_meet(sink);
   if (sink->refuse != STATUS_OK) return error_set(error, sink->refuse, "come back later");
   mutex_lock(&sink->mutex);
   enum status status = memory_sink_scan(sink, kind, body, error);
@@ -88,6 +96,7 @@ static inline enum status memory_sink_submit(void *context, enum journal_kind ki
 
 static inline enum status memory_sink_ready(void *context, struct error *error) {
   struct memory_sink *sink = context;
+  memory_sink_meet(sink);
   return sink->not_ready == STATUS_OK ? STATUS_OK : error_set(error, sink->not_ready, "the disk is full");
 }
 

@@ -81,7 +81,9 @@ static void ask(struct fixture *f, struct answer *answer, const char *path, stru
       .target = f->target, .compress_gzip = gzip, .headers = &header, .header_count = key ? 1 : 0};
   assert_int_equal(grpc_client_create(&options, &answer->client, NULL), STATUS_OK);
   buffer_init(&answer->body, 1 << 20);
+  memory_sink_meet(&f->sink);
   grpc_client_call(answer->client, path, message, 20 * NS_PER_S, NULL, &answer->body, &answer->reply);
+  memory_sink_meet(&f->sink);
 }
 
 static void forget(struct answer *answer) {

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From one record of the intake journal to events of the inbox: finds the errors in it, groups them, names them. Knows
+// nothing of batches, cursors and threads; the events are handed to a function one by one.
+#ifndef COLLECTOR_INBOX_RECORD_H
+#define COLLECTOR_INBOX_RECORD_H
+
+#include "processor/correlation.h"
+#include "processor/grouping.h"
+#include "store/issue.h"
+#include "store/journal.h"
+
+struct inbox_record;
+
+struct inbox_record_options {
+  const struct correlation *correlation;
+  const struct grouping_config *grouping;
+  // Takes one event (borrowed for the call). False: no more of this record.
+  bool (*take)(void *context, const struct issue_event *event);
+  void *context;
+};
+
+struct inbox_record *inbox_record_create(const struct inbox_record_options *options);
+void inbox_record_destroy(struct inbox_record *reader);
+
+// Whether a record has anything for the inbox, as its section says; nothing is decompressed.
+bool inbox_record_has_errors(const struct journal_record *record);
+// Takes the events out. STATUS_OK also when `take` wanted no more; STATUS_INVALID, STATUS_CORRUPT, STATUS_TOO_LARGE,
+// STATUS_NO_MEMORY when the record cannot be digested: events may have been handed out before.
+enum status inbox_record_read(struct inbox_record *reader, const struct journal_record *record, struct error *error);
+
+#endif
