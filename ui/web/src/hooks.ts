@@ -34,6 +34,12 @@ function keep(path: string, entry: Kept): void {
   }
 }
 
+// Everything is asked for anew: a page failed on what it was given.
+export function forgetAnswers(): void {
+  kept.clear();
+  keptCharacters = 0;
+}
+
 const retryMaxMs = 10000;
 
 // Asks for `path` now and every `interval` ms (0: no more) while the window is visible. An unchanged answer renders

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {render} from 'preact';
 import {useErrorBoundary, useLayoutEffect, useRef} from 'preact/hooks';
-import {startKeys} from './hooks';
+import {forgetAnswers, startKeys} from './hooks';
 import {startNavigation, useRoute} from './navigation';
 import {Inbox} from './pages/inbox';
 import {IssuePage} from './pages/issue';
@@ -40,7 +40,10 @@ function Page({route}: {route: Route}) {
 
 // A page that fails must not take the others with it: it says what happened, and the rest still works.
 function Guarded({route}: {route: Route}) {
-  const [error, reset] = useErrorBoundary(fault => console.error(fault));
+  const [error, reset] = useErrorBoundary(fault => {
+    forgetAnswers();
+    console.error(fault);
+  });
   if (!error) return <Page route={route} />;
   return (
     <div class="failure" role="alert">

@@ -71,7 +71,9 @@ function Received({status}: {status: Status}) {
               </th>
               <th scope="col">Items</th>
               <th scope="col">Requests</th>
-              <th scope="col">Size</th>
+              <th scope="col" class="size">
+                Size
+              </th>
               <th scope="col">Refused</th>
               <th scope="col">Rejected</th>
             </tr>
@@ -82,7 +84,7 @@ function Received({status}: {status: Status}) {
                 <th scope="row">{items[kind] ?? <Text text={kind} />}</th>
                 <td>{exact(of.items)}</td>
                 <td>{exact(of.requests)}</td>
-                <td>{bytes(of.bytes)}</td>
+                <td class="size">{bytes(of.bytes)}</td>
                 <td class={of.refused > 0 ? 'bad' : ''}>{exact(of.refused)}</td>
                 <td class={of.rejected > 0 ? 'bad' : ''}>{exact(of.rejected)}</td>
               </tr>
