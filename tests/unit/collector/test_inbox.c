@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The inbox thread between a real intake journal and a real database: what goes in as OTLP or as SDK events must come
+// out as issues, once, whatever happens in between.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "collector/inbox.h"
+#include "collector/inbox_attempt.h"
+#include "processor/payload_facts.h"
+#include "proto/otlp_json.h"
+#include "store/cursor_store.h"
+#include "store/project_store.h"
+#include "tests/unit/store/temporary.h"
+
+struct fixture {
+  struct temporary *temporary;
+  char database_path[512], attempt_path[512], journal_path[512], quarantine_path[512];
+  struct metrics *metrics;
+  struct sampling *sampling;
+  struct correlation *correlation;
+  struct grouping_config *grouping;
+  struct payload_facts *facts;
+  struct json_parser *parser;
+  struct journal *journal;
+  struct database *database;
+  struct issue_store *issues;
+  struct inbox *inbox;
+  uint64_t appended;
+};
+
+static void open_journal(struct fixture *fixture) {
+  struct error error = {0};
+  struct journal_options options = {.name = "intake",
+                                    .directory = fixture->journal_path,
+                                    .quarantine_directory = fixture->quarantine_path,
+                                    .sync = JOURNAL_SYNC_ALWAYS,
+                                    .segment_bytes_max = 4 << 20,
+                                    .clock = clock_system(),
+                                    .metrics = fixture->metrics};
+  if (journal_open(&options, &fixture->journal, &error) != STATUS_OK) fail_msg("%s", error.text);
+}
+
+static void open_store(struct fixture *fixture) {
+  struct error error = {0};
+  struct project project;
+  struct database_options options = {.path = fixture->database_path};
+  enum status status = database_open(&options, &fixture->database, &error);
+  if (status == STATUS_OK) status = project_store_ensure_default(fixture->database, clock_system(), &project, &error);
+  struct issue_store_options store = {.database = fixture->database, .clock = clock_system()};
+  if (status == STATUS_OK) status = issue_store_open(&store, &fixture->issues, &error);
+  if (status != STATUS_OK) fail_msg("%s", error.text);
+}
+
+static void start(struct fixture *fixture) {
+  struct error error = {0};
+  struct inbox_options options = {.journal = fixture->journal,
+                                  .database = fixture->database,
+                                  .issues = fixture->issues,
+                                  .correlation = fixture->correlation,
+                                  .grouping = fixture->grouping,
+                                  .attempt_path = fixture->attempt_path,
+                                  .clock = clock_system(),
+                                  .metrics = fixture->metrics};
+  if (inbox_start(&options, &fixture->inbox, &error) != STATUS_OK) fail_msg("%s", error.text);
+}
+
+static void stop(struct fixture *fixture) {
+  inbox_stop(fixture->inbox);
+  fixture->inbox = NULL;
+}
+
+static void close_store(struct fixture *fixture) {
+  issue_store_close(fixture->issues);
+  database_close(fixture->database);
+}
+
+static int setup(void **state) {
+  struct error error = {0};
+  struct fixture *fixture = calloc(1, sizeof *fixture);
+  void *temporary = NULL;
+  if (!fixture || temporary_setup(&temporary) != 0) return -1;
+  fixture->temporary = temporary;
+  memcpy(fixture->database_path, temporary_path(temporary, "culprit.db"), 512);
+  memcpy(fixture->attempt_path, temporary_path(temporary, "inbox.attempt"), 512);
+  memcpy(fixture->journal_path, temporary_path(temporary, "intake"), 512);
+  memcpy(fixture->quarantine_path, temporary_path(temporary, "quarantine"), 512);
+  fixture->metrics = metrics_create();
+  fixture->correlation = correlation_create(NULL, 0);
+  if (sampling_create(NULL, 0, fixture->metrics, &fixture->sampling, &error) != STATUS_OK) return -1;
+  if (grouping_config_create(&(struct grouping_config_options){0}, &fixture->grouping, &error) != STATUS_OK) return -1;
+  struct payload_facts_options facts = {.sampling = fixture->sampling,
+                                        .correlation = fixture->correlation,
+                                        .limits = &otlp_limits_default,
+                                        .keep_severity = OTLP_SEVERITY_WARN};
+  fixture->facts = payload_facts_create(&facts);
+  fixture->parser = json_parser_create(8 << 20);
+  open_journal(fixture);
+  open_store(fixture);
+  *state = fixture;
+  return 0;
+}
+
+static int teardown(void **state) {
+  struct fixture *fixture = *state;
+  inbox_stop(fixture->inbox);
+  close_store(fixture);
+  journal_close(fixture->journal);
+  json_parser_destroy(fixture->parser);
+  payload_facts_destroy(fixture->facts);
+  grouping_config_destroy(fixture->grouping);
+  correlation_destroy(fixture->correlation);
+  sampling_destroy(fixture->sampling);
+  metrics_destroy(fixture->metrics);
+  void *temporary = fixture->temporary;
+  int result = temporary_teardown(&temporary);
+  free(fixture);
+  return result;
+}
+
+// --- what is appended ------------------------------------------------------------------------------------------------
+
+static void append(struct fixture *fixture, enum journal_kind kind, struct slice section, struct slice body) {
+  struct error error = {0};
+  struct journal_entry entry = {.kind = kind,
+                                .project = PROJECT_STORE_DEFAULT,
+                                .item_count = 1,
+                                .received_ns = clock_wall_ns(clock_system()),
+                                .section = section,
+                                .body = body};
+  assert_int_equal(journal_append(fixture->journal, &entry, NULL, NULL, &error), STATUS_OK);
+  assert_int_equal(journal_flush(fixture->journal), STATUS_OK);
+  fixture->appended++;
+}
+
+// OTLP/JSON, as a receiver would store it.
+static void append_otlp(struct fixture *fixture, enum otlp_signal signal, const char *json) {
+  struct buffer wire;
+  struct error error = {0};
+  struct payload_facts_counts counts;
+  struct slice section = {0};
+  buffer_init(&wire, 8 << 20);
+  enum status status = otlp_json_to_wire(signal, fixture->parser, slice_from_cstr(json), &wire, &error);
+  if (status == STATUS_OK)
+    status = payload_facts_build(fixture->facts, signal, buffer_slice(&wire), &section, &counts, &error);
+  if (status != STATUS_OK) fail_msg("%s in %s", error.text, json);
+  append(fixture, signal == OTLP_TRACES ? JOURNAL_TRACES : JOURNAL_LOGS, section, buffer_slice(&wire));
+  buffer_finish(&wire);
+}
+
+#define TRACE_ID "5b8efff798038103d269b633813fc60c"
+
+static uint64_t base_ns(void) {
+  return clock_wall_ns(clock_system()) / NS_PER_S * NS_PER_S;
+}
+
+// A span with an exception; `number` makes its ids.
+static void append_span(struct fixture *fixture, unsigned number, uint64_t at_ns, const char *type,
+                        const char *message) {
+  char json[4096];
+  snprintf(json, sizeof json,
+           "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":"
+           "\"checkout\"}},{\"key\":\"deployment.environment.name\",\"value\":{\"stringValue\":\"production\"}}]},"
+           "\"scopeSpans\":[{\"spans\":[{\"traceId\":\"5b8efff798038103d269b633%08x\",\"spanId\":\"eee19b7e%08x\","
+           "\"name\":\"GET /cart\",\"startTimeUnixNano\":\"%llu\",\"endTimeUnixNano\":\"%llu\",\"status\":{\"code\":2},"
+           "\"attributes\":[{\"key\":\"request.id\",\"value\":{\"stringValue\":\"r-%u\"}},"
+           "{\"key\":\"http.request.header.x-request-id\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":"
+           "\"r-%u\"}]}}}],"
+           "\"events\":[{\"timeUnixNano\":\"%llu\",\"name\":\"exception\",\"attributes\":["
+           "{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"%s\"}},"
+           "{\"key\":\"exception.message\",\"value\":{\"stringValue\":\"%s\"}},"
+           "{\"key\":\"exception.stacktrace\",\"value\":{\"stringValue\":\"Traceback (most recent call last):\\n"
+           "  File \\\"/app/shop/cart.py\\\", line 17, in checkout\\n    pay(cart)\\n%s: %s\\n\"}}]}]}]}]}]}",
+           number, number, (unsigned long long)at_ns, (unsigned long long)at_ns, number, number,
+           (unsigned long long)at_ns, type, message, type, message);
+  append_otlp(fixture, OTLP_TRACES, json);
+}
+
+// The same exception as a log of the span.
+static void append_log(struct fixture *fixture, unsigned number, uint64_t at_ns, const char *type,
+                       const char *message) {
+  char json[4096];
+  snprintf(
+      json, sizeof json,
+      "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{\"stringValue\":"
+      "\"checkout\"}}]},\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"%llu\",\"severityNumber\":17,"
+      "\"traceId\":\"5b8efff798038103d269b633%08x\",\"spanId\":\"eee19b7e%08x\",\"body\":{\"stringValue\":\"failed\"},"
+      "\"attributes\":[{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"%s\"}},"
+      "{\"key\":\"exception.message\",\"value\":{\"stringValue\":\"%s\"}}]}]}]}]}",
+      (unsigned long long)at_ns, number, number, type, message);
+  append_otlp(fixture, OTLP_LOGS, json);
+}
+
+static void append_healthy(struct fixture *fixture) {
+  append_otlp(fixture, OTLP_TRACES,
+              "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":\"" TRACE_ID "\",\"spanId\":"
+              "\"eee19b7ec3c1b174\",\"name\":\"ok\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}]}]}]}");
+}
+
+static void append_event(struct fixture *fixture, const char *json) {
+  append(fixture, JOURNAL_EVENTS, (struct slice){0}, slice_from_cstr(json));
+}
+
+// --- what came out ---------------------------------------------------------------------------------------------------
+
+// Waits until the cursor is behind everything that was appended.
+static void settle(struct fixture *fixture) {
+  const struct timespec pause = {.tv_nsec = 2000000};
+  for (int i = 0; i < 15000; i++) {
+    if (inbox_cursor(fixture->inbox) > fixture->appended) return;
+    nanosleep(&pause, NULL);
+  }
+  fail_msg("the cursor stays at %llu", (unsigned long long)inbox_cursor(fixture->inbox));
+}
+
+static int64_t ask(struct fixture *fixture, const char *sql) {
+  struct error error = {0};
+  struct connection *reader = database_read_begin(fixture->database, &error);
+  assert_non_null(reader);
+  struct statement select = connection_statement(reader, sql);
+  int64_t answer = statement_step(&select) ? statement_i64(&select, 0) : -1;
+  assert_int_equal(database_read_end(fixture->database, reader, &error), STATUS_OK);
+  return answer;
+}
+
+static void execute(struct fixture *fixture, const char *sql) {
+  struct error error = {0};
+  connection_execute(database_write_begin(fixture->database), sql);
+  if (database_write_end(fixture->database, &error) != STATUS_OK) fail_msg("%s", error.text);
+}
+
+// --- tests -----------------------------------------------------------------------------------------------------------
+
+static void an_exception_becomes_an_issue(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  append_span(fixture, 1, base_ns(), "ValueError", "bad cart");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT count FROM issue WHERE title = 'ValueError: bad cart'"), 1);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM issue WHERE type = 'ValueError' AND value = 'bad cart' AND "
+                                "level = 'error'"),
+                   1);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event WHERE service = 'checkout' AND environment = 'production' "
+                                "AND request_id = 'r-1' AND source = 1 AND hex(trace_id) = "
+                                "'5B8EFFF798038103D269B63300000001' AND hex(span_id) = 'EEE19B7E00000001'"),
+                   1);
+  assert_true(ask(fixture, "SELECT count(*) FROM issue_hash") >= 1);
+  assert_int_equal(inbox_counts(fixture->inbox).events, 1);
+  assert_int_equal(inbox_counts(fixture->inbox).issues, 1);
+  assert_int_equal(inbox_counts(fixture->inbox).lag_records, 0);
+}
+
+static void healthy_records_move_the_cursor_only(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  for (int i = 0; i < 5; i++) append_healthy(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sequence FROM cursor WHERE name = 'inbox'"), 6);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM issue"), 0);
+}
+
+static void span_event_and_log_are_one_event(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  uint64_t at_ns = base_ns();
+  append_span(fixture, 1, at_ns, "ValueError", "bad cart");
+  append_log(fixture, 1, at_ns + 500, "ValueError", "bad cart");
+  append_log(fixture, 2, at_ns, "KeyError", "other"); // here the log comes first
+  append_span(fixture, 2, at_ns + 800, "KeyError", "other");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 2);
+  assert_int_equal(inbox_counts(fixture->inbox).duplicates, 2);
+}
+
+static void what_is_sent_again_changes_nothing(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  uint64_t at_ns = base_ns();
+  for (int i = 0; i < 3; i++) append_span(fixture, 1, at_ns, "ValueError", "bad cart"); // the client had no answer
+  append_event(fixture, "{\"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\",\"message\":\"hello\"}");
+  append_event(fixture, "{\"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\",\"message\":\"hello\"}");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 2);
+  assert_int_equal(inbox_counts(fixture->inbox).resent, 3);
+  append_span(fixture, 1, at_ns + 1, "ValueError", "bad cart"); // the same again at another time is another one
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 3);
+}
+
+static void a_restart_goes_on_at_the_cursor(void **state) {
+  struct fixture *fixture = *state;
+  uint64_t at_ns = base_ns();
+  for (unsigned round = 0; round < 4; round++) {
+    start(fixture);
+    for (unsigned i = 0; i < 5; i++) append_span(fixture, round * 10 + i, at_ns, "ValueError", "bad cart");
+    if (round % 2 == 0) settle(fixture); // else stopped in the middle
+    stop(fixture);
+    close_store(fixture);
+    open_store(fixture);
+  }
+  start(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 20);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event"), 20);
+}
+
+static void a_lost_cursor_counts_nothing_twice(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  uint64_t at_ns = base_ns();
+  for (unsigned i = 0; i < 5; i++) append_span(fixture, i, at_ns, "ValueError", "bad cart");
+  append_otlp(fixture, OTLP_LOGS,
+              "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"severityNumber\":17,\"body\":{\"stringValue\":"
+              "\"no trace\"}},{\"severityNumber\":17,\"body\":{\"stringValue\":\"no trace\"}}]}]}]}");
+  settle(fixture);
+  stop(fixture);
+  execute(fixture, "UPDATE cursor SET sequence = 1");
+  start(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 7);
+  assert_int_equal(inbox_counts(fixture->inbox).resent, 7);
+}
+
+static void sdk_events_are_taken(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  append_event(
+      fixture,
+      "{\"event_id\":\"fc6d8c0c43fc4630ad850ee518f1b9d0\",\"platform\":\"python\",\"level\":\"fatal\","
+      "\"exception\":{\"values\":[{\"type\":\"KeyError\",\"value\":\"x\"}]},\"tags\":{\"browser\":\"Firefox\"},"
+      "\"contexts\":{\"trace\":{\"trace_id\":\"" TRACE_ID "\",\"span_id\":\"eee19b7ec3c1b174\"}}}");
+  append_event(fixture, "[{\"event_id\":\"00000000000000000000000000000001\",\"message\":\"one\"},"
+                        "{\"event_id\":\"00000000000000000000000000000002\",\"message\":\"two\"}]");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event WHERE source = 3"), 3);
+  assert_int_equal(ask(fixture,
+                       "SELECT count(*) FROM event WHERE hex(event_id) = 'FC6D8C0C43FC4630AD850EE518F1B9D0' AND "
+                       "level = 'fatal' AND platform = 'python' AND hex(span_id) = 'EEE19B7EC3C1B174'"),
+                   1);
+  assert_int_equal(ask(fixture, "SELECT count FROM issue_tag WHERE key = 'browser' AND value = 'Firefox'"), 1);
+}
+
+static void a_record_may_hold_more_errors_than_a_batch(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer json;
+  buffer_init(&json, 4 << 20);
+  buffer_append_cstr(&json, "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[");
+  for (int i = 0; i < 1300; i++)
+    buffer_printf(&json, "%s{\"severityNumber\":17,\"body\":{\"stringValue\":\"failed\"}}", i ? "," : "");
+  buffer_append_cstr(&json, "]}]}]}");
+  buffer_append_byte(&json, 0);
+  start(fixture);
+  append_otlp(fixture, OTLP_LOGS, (const char *)json.ptr);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 1300);
+  assert_true(ask(fixture, "SELECT count(*) FROM event") <= 101);
+  buffer_finish(&json);
+}
+
+static void a_locked_database_delays_and_loses_nothing(void **state) {
+  struct fixture *fixture = *state;
+  struct connection *other = NULL;
+  struct error error = {0};
+  start(fixture);
+  assert_int_equal(connection_open(fixture->database_path, CONNECTION_WRITE, &other, &error), STATUS_OK);
+  assert_int_equal(connection_begin(other), STATUS_OK);
+  for (unsigned i = 0; i < 5; i++) append_span(fixture, i, base_ns(), "ValueError", "bad cart");
+  const struct timespec pause = {.tv_nsec = 2000000};
+  for (int i = 0; i < 10000 && inbox_counts(fixture->inbox).failures == 0; i++) nanosleep(&pause, NULL);
+  assert_true(inbox_counts(fixture->inbox).failing);
+  assert_int_equal(inbox_cursor(fixture->inbox), 1);
+  connection_rollback(other);
+  connection_close(other);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 5);
+  assert_false(inbox_counts(fixture->inbox).failing);
+}
+
+static void a_record_the_database_refuses_is_put_aside_alone(void **state) {
+  struct fixture *fixture = *state;
+  // The database will refuse a second issue of the same title.
+  execute(fixture, "CREATE UNIQUE INDEX refusal ON issue (title)");
+  for (unsigned i = 0; i < 8; i++) {
+    char json[200];
+    snprintf(json, sizeof json,
+             "{\"event_id\":\"0000000000000000000000000000000%u\",\"fingerprint\":[\"f%u\"],\"title\":\"%s\","
+             "\"message\":\"%s\"}",
+             i, i, i == 4 || i == 2 ? "same" : "",
+             i == 4 || i == 2 ? "same" : (const char *[]){"a", "b", "", "d", "", "f", "g", "h"}[i]);
+    append_event(fixture, json);
+  }
+  start(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 7);
+  assert_int_equal(inbox_counts(fixture->inbox).quarantined, 1);
+  append_event(fixture, "{\"event_id\":\"00000000000000000000000000000009\",\"message\":\"after\"}");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 8);
+}
+
+static void a_poison_record_is_stepped_over(void **state) {
+  struct fixture *fixture = *state;
+  for (unsigned i = 1; i <= 3; i++) append_span(fixture, i, base_ns(), "ValueError", "bad cart");
+  for (int death = 0; death < 2; death++) { // as two runs that died on record 2 leave it
+    struct inbox_attempt *attempt = NULL;
+    assert_int_equal(inbox_attempt_open(fixture->attempt_path, &attempt, NULL), STATUS_OK);
+    inbox_attempt_begin(attempt, 2, 2);
+    inbox_attempt_close(attempt);
+  }
+  start(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 2);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event WHERE request_id = 'r-2'"), 0);
+  assert_int_equal(inbox_counts(fixture->inbox).quarantined, 1);
+}
+
+static void after_a_death_in_a_write_records_go_one_by_one(void **state) {
+  struct fixture *fixture = *state;
+  for (unsigned i = 1; i <= 5; i++) append_span(fixture, i, base_ns(), "ValueError", "bad cart");
+  struct inbox_attempt *attempt = NULL;
+  assert_int_equal(inbox_attempt_open(fixture->attempt_path, &attempt, NULL), STATUS_OK);
+  inbox_attempt_begin(attempt, 1, 4);
+  inbox_attempt_close(attempt);
+  start(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 5);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM recent_events"), 5); // a transaction each
+}
+
+static void what_cannot_be_read_is_put_aside(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  append_event(fixture, "{\"message\":");
+  append_event(fixture, "17");
+  append(fixture, JOURNAL_TRACES, (struct slice){0}, SLICE_LITERAL("\x0a\xff")); // neither section nor body make sense
+  append_event(fixture, "{\"event_id\":\"00000000000000000000000000000009\",\"message\":\"after\"}");
+  settle(fixture);
+  assert_int_equal(inbox_counts(fixture->inbox).quarantined, 3);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 1);
+}
+
+static void another_journal_than_the_cursor_knows(void **state) {
+  struct fixture *fixture = *state;
+  struct error error = {0};
+  assert_int_equal(cursor_store_save(fixture->database, "inbox", 1000000, &error), STATUS_OK);
+  start(fixture);
+  append_span(fixture, 1, base_ns(), "ValueError", "bad cart");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 1);
+}
+
+#define INBOX_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      INBOX_TEST(an_exception_becomes_an_issue),
+      INBOX_TEST(healthy_records_move_the_cursor_only),
+      INBOX_TEST(span_event_and_log_are_one_event),
+      INBOX_TEST(what_is_sent_again_changes_nothing),
+      INBOX_TEST(a_restart_goes_on_at_the_cursor),
+      INBOX_TEST(a_lost_cursor_counts_nothing_twice),
+      INBOX_TEST(sdk_events_are_taken),
+      INBOX_TEST(a_record_may_hold_more_errors_than_a_batch),
+      INBOX_TEST(a_locked_database_delays_and_loses_nothing),
+      INBOX_TEST(a_record_the_database_refuses_is_put_aside_alone),
+      INBOX_TEST(a_poison_record_is_stepped_over),
+      INBOX_TEST(after_a_death_in_a_write_records_go_one_by_one),
+      INBOX_TEST(what_cannot_be_read_is_put_aside),
+      INBOX_TEST(another_journal_than_the_cursor_knows),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
