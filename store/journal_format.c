@@ -40,7 +40,8 @@ static bool get_segment(const uint8_t *from, struct journal_segment_header *out_
   out_header->prev_end_sequence = little_endian_get_u64(from + 40);
   out_header->salt = little_endian_get_u64(from + 48);
   out_header->created_ns = little_endian_get_u64(from + 56);
-  return out_header->first_sequence > 0 && out_header->prev_end_sequence < out_header->first_sequence;
+  return out_header->first_sequence > 0 && out_header->first_sequence <= JOURNAL_SEQUENCE_MAX &&
+         out_header->prev_end_sequence < out_header->first_sequence;
 }
 
 enum status journal_format_read_segment(const uint8_t *block, size_t len, struct journal_segment_header *out_header) {
@@ -97,7 +98,8 @@ bool journal_format_read_record(const uint8_t *bytes, uint64_t salt, struct jour
       .section_check = little_endian_get_u64(bytes + 56),
       .body_check = little_endian_get_u64(bytes + 64),
   };
-  if (header.sequence == 0 || header.compression > JOURNAL_BODY_ZSTD) return false;
+  if (header.sequence == 0 || header.sequence > JOURNAL_SEQUENCE_MAX || header.compression > JOURNAL_BODY_ZSTD)
+    return false;
   if (header.compression == JOURNAL_BODY_RAW && header.raw_bytes != header.stored_bytes) return false;
   *out_header = header;
   return true;

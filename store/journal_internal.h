@@ -13,6 +13,7 @@
 #define JOURNAL_SEGMENT_HEADER_BYTES UINT64_C(4096)
 #define JOURNAL_RECORD_HEADER_BYTES  UINT64_C(80)
 #define JOURNAL_PATH_MAX             4096
+#define JOURNAL_SEQUENCE_MAX         (UINT64_C(1) << 62) // out of reach for ages; beyond it is damage
 
 enum { JOURNAL_BODY_RAW = 0, JOURNAL_BODY_ZSTD = 1 };
 

@@ -44,7 +44,7 @@ static bool parse_name(const char *name, uint64_t *out_sequence) {
   char again[32];
   snprintf(again, sizeof(again), "%016" PRIx64 ".seg", sequence);
   *out_sequence = sequence;
-  return sequence > 0 && sequence < UINT64_MAX / 2 && strcmp(again, name) == 0;
+  return sequence > 0 && sequence <= JOURNAL_SEQUENCE_MAX + UINT32_MAX && strcmp(again, name) == 0;
 }
 
 static int compare_names(const void *left, const void *right) {

@@ -111,6 +111,10 @@ static void use_journal(const struct journal_options *options, const uint8_t *fi
   struct error error;
   if (journal_open(options, &journal, &error) != STATUS_OK) return; // another version, another journal
   uint32_t count = read_all(journal, file, len);
+  if (journal_durable_sequence(journal) > JOURNAL_SEQUENCE_MAX / 2) { // forged: nothing could follow it
+    journal_close(journal);
+    return;
+  }
   struct journal_entry entry = {.kind = JOURNAL_LOGS, .body = SLICE_LITERAL("and on it goes")};
   ASSERT(journal_append(journal, &entry, NULL, NULL, &error) == STATUS_OK);
   ASSERT(journal_flush(journal) == STATUS_OK);
@@ -134,6 +138,7 @@ static int no_sync_directory(void *context, const char *path) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size < 1 || size > INPUT_MAX) return 0;
+  log_set_level(LOG_ERROR);
   uint8_t mode = data[0];
   size_t start = mode & HEADER_GIVEN ? JOURNAL_SEGMENT_HEADER_BYTES : 0, len = start + size - 1;
   uint8_t *file = malloc(len + 1);
@@ -161,12 +166,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                     .quarantine_directory = quarantine,
                                     .segment_bytes_max = 1 << 16,
                                     .io = &io};
-  int errors = dup(STDERR_FILENO), null = open("/dev/null", O_WRONLY | O_CLOEXEC); // damage is expected here
-  if (null >= 0) dup2(null, STDERR_FILENO);
   use_journal(&options, mode & HEADER_GIVEN ? file : NULL, len);
-  if (errors >= 0) dup2(errors, STDERR_FILENO);
-  close(errors);
-  close(null);
   nftw(directory, remove_one, 8, FTW_DEPTH | FTW_PHYS);
   free(file);
   return 0;
