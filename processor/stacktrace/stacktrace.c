@@ -4,13 +4,18 @@
 // most lines wins. All are linear, so the worst case is the number of parsers times one pass.
 #include "processor/stacktrace/stacktrace.h"
 
+#include "processor/stacktrace/stacktrace_go.h"
 #include "processor/stacktrace/stacktrace_java.h"
+#include "processor/stacktrace/stacktrace_javascript.h"
 #include "processor/stacktrace/stacktrace_python.h"
 #include "processor/stacktrace/stacktrace_text.h"
 
 const struct stacktrace_language stacktrace_languages[] = {
     {"python", "python", stacktrace_python_parse},
     {"java", "java", stacktrace_java_parse},
+    {"nodejs", "node", stacktrace_javascript_parse_node},
+    {"webjs", "javascript", stacktrace_javascript_parse_browser},
+    {"go", "go", stacktrace_go_parse},
     {NULL, NULL, NULL},
 };
 
