@@ -358,6 +358,7 @@ static void place_frame(struct sentry_frame *frame, const struct roots *roots, s
   }
   bool nested = slice_find_byte(frame->module, '.') < frame->module.len;
   frame->filename = nested ? relative : stacktrace_text_basename(frame->abs_path); // as sentry-python does
+  if (frame->filename.len == 0) frame->filename = frame->abs_path;
 }
 
 // Ids depth first from the exception raised: its cause, then its members.
