@@ -171,7 +171,7 @@ enum status stacktrace_builder_finish(struct stacktrace_builder *builder, enum s
                                       struct sentry_exception **out_exceptions, uint32_t *out_count,
                                       uint32_t *out_lines_matched) {
   if (builder->no_memory) return STATUS_NO_MEMORY;
-  if (builder->lines_matched == 0) {
+  if (builder->lines_matched == 0 || builder->count == 0) {
     *out_lines_matched = 0;
     return STATUS_OK;
   }
