@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The append-only journal: segments of records with group fsync, readers with positions, recovery, quarantine, a byte
-// budget. One writer thread inside; any thread appends; each reader belongs to one thread. The format and the crash-safety
-// argument are at the top of journal.c.
+// budget. One writer thread inside; any thread appends; each reader belongs to one thread. The format and the
+// crash-safety argument are at the top of journal.c.
 //
-// A sequence is a record's number, from 1, never reused, growing by 1 (faults and damage leave gaps). "Durable" means: written, and synced as the sync
-// mode promises. Readers see durable records only.
+// A sequence is a record's number, from 1, never reused, growing by 1 (faults and damage leave gaps). "Durable" means:
+// written, and synced as the sync mode promises. Readers see durable records only.
 #ifndef STORE_JOURNAL_H
 #define STORE_JOURNAL_H
 
@@ -26,8 +26,8 @@ enum journal_sync { JOURNAL_SYNC_ALWAYS, JOURNAL_SYNC_INTERVAL, JOURNAL_SYNC_NEV
 enum journal_kind { JOURNAL_TRACES = 1, JOURNAL_LOGS = 2, JOURNAL_EVENTS = 3, JOURNAL_METRICS = 4 };
 
 struct journal_options {
-  const char *name;           // "intake", "kept": for logs, metrics labels and thread names
-  const char *directory;      // made when missing (0700)
+  const char *name;      // "intake", "kept": for logs, metrics labels and thread names
+  const char *directory; // made when missing (0700)
   const char *quarantine_directory;
   enum journal_sync sync;
   uint64_t sync_interval_ns;  // for JOURNAL_SYNC_INTERVAL
@@ -35,18 +35,21 @@ struct journal_options {
   uint32_t segment_keys_max;  // roll when note_keys passed this many since the segment began; 0: no limit
   uint64_t bytes_max;         // disk budget of all segments; at it appends fail with STATUS_UNAVAILABLE; 0: no limit.
                               // Segments are at most a quarter of it, so that deleting whole ones makes room
-  uint64_t pending_bytes_max; // appended and not yet durable, default 64 MiB; at it appends fail with STATUS_UNAVAILABLE
-  // The next record gets at least this sequence: one more than any cursor kept elsewhere has seen, so that numbers are not
-  // used twice when a power cut took records that were read but not synced (interval, never). 0: what is on disk decides.
+  uint64_t
+      pending_bytes_max; // appended and not yet durable, default 64 MiB; at it appends fail with STATUS_UNAVAILABLE
+  // The next record gets at least this sequence: one more than any cursor kept elsewhere has seen, so that numbers are
+  // not used twice when a power cut took records that were read but not synced (interval, never). 0: what is on disk
+  // decides.
   uint64_t sequence_min;
-  // What cannot be written stays pending and is tried again, in order, until it can be or the journal closes; appending is
-  // refused at pending_bytes_max only. For a journal that is fed from another one. Else: refused after the second try.
+  // What cannot be written stays pending and is tried again, in order, until it can be or the journal closes; appending
+  // is refused at pending_bytes_max only. For a journal that is fed from another one. Else: refused after the second
+  // try.
   bool keep_trying;
-  const struct journal_io *io;      // NULL: the operating system
+  const struct journal_io *io; // NULL: the operating system
   const struct clock *clock;
-  struct metrics *metrics;    // may be NULL
-  // Called on the writer thread when a segment with records is complete (rolled, given up, or the journal closes); may be
-  // NULL. For index files. Opening never continues a segment: those found are sealed, without a call.
+  struct metrics *metrics; // may be NULL
+  // Called on the writer thread when a segment with records is complete (rolled, given up, or the journal closes); may
+  // be NULL. For index files. Opening never continues a segment: those found are sealed, without a call.
   void (*on_sealed)(void *context, uint64_t first_sequence);
   void *sealed_context;
 };
@@ -74,11 +77,11 @@ struct journal_entry {
   uint32_t key_count;      // counted towards segment_keys_max
 };
 
-// Called on the writer thread once, when the record is durable (STATUS_OK) or will never be (STATUS_UNAVAILABLE: write or
-// sync failed, disk full). Must not block and must not append. sequence and location are those of the record.
+// Called on the writer thread once, when the record is durable (STATUS_OK) or will never be (STATUS_UNAVAILABLE: write
+// or sync failed, disk full). Must not block and must not append. sequence and location are those of the record.
 struct journal_location {
-  uint64_t segment;  // first sequence of its segment
-  uint64_t offset;   // of the record in the segment file
+  uint64_t segment; // first sequence of its segment
+  uint64_t offset;  // of the record in the segment file
 };
 typedef void (*journal_ack_fn)(void *context, enum status status, uint64_t sequence, struct journal_location location);
 
@@ -87,10 +90,10 @@ typedef void (*journal_ack_fn)(void *context, enum status status, uint64_t seque
 // JOURNAL_RECORD_BYTES_MAX): ack is not called, the reason is in error. A record over pending_bytes_max is taken when
 // nothing else is pending.
 #define JOURNAL_RECORD_BYTES_MAX (UINT64_C(1) << 30)
-enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack, void *context,
-                           struct error *error);
-// Blocks until everything appended so far is answered, durable and synced, whatever the sync mode. STATUS_UNAVAILABLE when
-// something failed meanwhile.
+enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack,
+                           void *context, struct error *error);
+// Blocks until everything appended so far is answered, durable and synced, whatever the sync mode. STATUS_UNAVAILABLE
+// when something failed meanwhile.
 enum status journal_flush(struct journal *journal);
 
 uint64_t journal_first_sequence(struct journal *journal);   // of the oldest record still there; next one when empty
@@ -136,15 +139,15 @@ struct journal_reader;
 enum status journal_reader_open(struct journal *journal, uint64_t sequence, struct journal_reader **out_reader);
 void journal_reader_close(struct journal_reader *reader);
 // STATUS_OK and a record, STATUS_END at the durable end (call again later; the position is then behind it).
-// STATUS_UNAVAILABLE or STATUS_NO_MEMORY: the system has no descriptor or memory to give, call again later. Damage met on
-// the way is skipped, quarantined and counted; a record is checked (header, section and body checksums) before it is handed
-// out.
+// STATUS_UNAVAILABLE or STATUS_NO_MEMORY: the system has no descriptor or memory to give, call again later. Damage met
+// on the way is skipped, quarantined and counted; a record is checked (header, section and body checksums) before it is
+// handed out.
 enum status journal_reader_next(struct journal_reader *reader, struct journal_record *out_record);
 // The sequence the next call would look for.
 uint64_t journal_reader_position(const struct journal_reader *reader);
 void journal_reader_seek(struct journal_reader *reader, uint64_t sequence);
-// One record by where it lies (index files); the position stays. STATUS_NOT_FOUND when the segment is gone, STATUS_CORRUPT,
-// STATUS_UNAVAILABLE, STATUS_NO_MEMORY.
+// One record by where it lies (index files); the position stays. STATUS_NOT_FOUND when the segment is gone,
+// STATUS_CORRUPT, STATUS_UNAVAILABLE, STATUS_NO_MEMORY.
 enum status journal_reader_at(struct journal_reader *reader, struct journal_location location,
                               struct journal_record *out_record);
 // The body, decompressed into `scratch` (cleared first) when needed; the view lives until either is used again.

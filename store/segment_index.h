@@ -2,9 +2,9 @@
 //
 // The index of one kept segment: which records hold a key. Keys are 64-bit hashes of trace ids and request ids
 // (segment_index_trace_key, segment_index_request_key). A sealed segment has a sorted file beside it
-// ("<first sequence>.idx", at most 12 bytes a key and record, format at the top of segment_index.c); the newest segment's index is in
-// memory. Files are written once, to a temporary name, synced and renamed; a missing or damaged one is rebuilt by its owner
-// (store/request_store) from the records' sections.
+// ("<first sequence>.idx", at most 12 bytes a key and record, format at the top of segment_index.c); the newest
+// segment's index is in memory. Files are written once, to a temporary name, synced and renamed; a missing or damaged
+// one is rebuilt by its owner (store/request_store) from the records' sections.
 #ifndef STORE_SEGMENT_INDEX_H
 #define STORE_SEGMENT_INDEX_H
 
@@ -40,7 +40,8 @@ enum status segment_index_write(const struct segment_index_builder *builder, con
                                 uint64_t first_sequence, struct error *error);
 
 // Looking up in a file; opens, searches, closes. STATUS_NOT_FOUND when there is no such file, STATUS_CORRUPT when it
-// fails its checksum or shape (of the blocks that were looked at), STATUS_IO. *out_count is the number found; up to max are filled.
+// fails its checksum or shape (of the blocks that were looked at), STATUS_IO. *out_count is the number found; up to max
+// are filled.
 enum status segment_index_find(const char *directory, uint64_t first_sequence, uint64_t key, uint64_t *out_offsets,
                                uint32_t max, uint32_t *out_count);
 // Reads and checks all of it.

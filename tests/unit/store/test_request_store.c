@@ -411,27 +411,70 @@ static void what_waits_is_found_too(void **state) {
   check_everything(world);
 }
 
-static void a_kept_record_that_still_waits_is_reported_once(void **state) {
-  struct world *world = *state;
-  add_record(world, true); // sequence 1: settle has kept it and not told yet
-  uint32_t count = world->item_count;
+// Keeps items [first, first + count), which are one waiting record, as settle would.
+static void keep_waiting(struct world *world, uint32_t first, uint32_t count, uint64_t origin) {
   struct buffer body, section;
   buffer_init(&body, 1 << 20);
   buffer_init(&section, 1 << 20);
-  make_record(world, 0, count, &body, &section);
-  struct journal_entry entry = {.kind = world->items[0].is_log ? JOURNAL_LOGS : JOURNAL_TRACES,
+  make_record(world, first, count, &body, &section);
+  struct journal_entry entry = {.kind = world->items[first].is_log ? JOURNAL_LOGS : JOURNAL_TRACES,
                                 .item_count = count,
-                                .origin_sequence = 1,
+                                .origin_sequence = origin,
                                 .section = buffer_slice(&section),
                                 .body = buffer_slice(&body)};
   struct error error;
   assert_int_equal(request_store_append(world->store, &entry, &error), STATUS_OK);
-  check_everything(world);
-  request_store_set_settled(world->store, 1);
-  for (uint32_t i = 0; i < count; i++) world->items[i].waiting = false;
-  check_everything(world);
   buffer_finish(&body);
   buffer_finish(&section);
+}
+
+static void a_kept_record_that_still_waits_is_reported_once(void **state) {
+  struct world *world = *state;
+  add_record(world, true); // sequence 1: settle has kept it and not told yet
+  keep_waiting(world, 0, world->item_count, 1);
+  check_everything(world);
+  request_store_set_settled(world->store, 1);
+  for (uint32_t i = 0; i < world->item_count; i++) world->items[i].waiting = false;
+  check_everything(world);
+}
+
+static int reserve_or_full(void *context, int fd, off_t offset, off_t len) {
+  const struct atomic_bool_box *full = context;
+  return atomic_bool_get(full) ? -ENOSPC : journal_io_system()->reserve(NULL, fd, offset, len);
+}
+
+// Settle goes on while the kept journal cannot be written: its records are found where they wait, and not lost.
+static void a_full_disk_holds_kept_records_back(void **state) {
+  struct world *world = *state;
+  request_store_close(world->store);
+  struct atomic_bool_box full = {0};
+  struct journal_io io = *journal_io_system();
+  io.context = &full;
+  io.reserve = reserve_or_full;
+  struct request_store_options options = {
+      .kept = fixture_options(&world->kept), .intake = world->intake_journal, .segment_keys_max = 500};
+  options.kept.io = &io;
+  struct error error;
+  assert_int_equal(request_store_open(&options, &world->store, &error), STATUS_OK);
+  atomic_bool_set(&full, true);
+  for (uint64_t sequence = 1; sequence <= 8; sequence++) {
+    uint32_t first = world->item_count;
+    add_record(world, true);
+    keep_waiting(world, first, world->item_count - first, sequence);
+    request_store_set_settled(world->store, sequence);
+  }
+  assert_int_equal(journal_flush(request_store_journal(world->store)), STATUS_UNAVAILABLE);
+  journal_flush(world->intake_journal);
+  for (int trace = 0; trace < TRACES; trace++) check_find(world, trace, NOBODY);
+  atomic_bool_set(&full, false);
+  while (journal_flush(request_store_journal(world->store)) != STATUS_OK) {
+  }
+  for (uint32_t i = 0; i < world->item_count; i++) world->items[i].waiting = false;
+  check_everything(world);
+  request_store_close(world->store);
+  open_store(world);
+  assert_int_equal(request_store_settled_sequence(world->store), 8);
+  check_everything(world);
 }
 
 static void limits_cut_and_say_so(void **state) {
@@ -584,6 +627,57 @@ static void recent_keys_are_told(void **state) {
   }
 }
 
+struct finder {
+  struct world *world;
+  struct atomic_bool_box *done;
+  uint32_t finds;
+};
+
+static void count_item(void *context, const struct request_store_item *item) {
+  (void)item;
+  ++*(uint32_t *)context;
+}
+
+// What was found once is found again, whatever is appended, completed and written meanwhile.
+static void find_again_and_again(void *context) {
+  struct finder *finder = context;
+  uint32_t before[TRACES] = {0};
+  bool last = false;
+  for (int trace = 0; !last; trace = (trace + 7) % TRACES, finder->finds++) {
+    last = atomic_bool_get(finder->done) && finder->finds > 20;
+    uint8_t trace_id[16];
+    char hex[32];
+    trace_id_of(trace, trace_id);
+    slice_to_hex(slice_make(trace_id, 16), hex);
+    struct arena arena;
+    arena_init(&arena, 1 << 20);
+    struct request_store_result result;
+    uint32_t count = 0;
+    enum status status =
+        request_store_find(finder->world->store, slice_make(hex, 32), NULL, &arena, count_item, &count, &result, NULL);
+    assert_int_equal(status, STATUS_OK);
+    assert_true(count >= before[trace]);
+    before[trace] = count;
+    arena_finish(&arena);
+  }
+}
+
+static void finding_while_appending(void **state) {
+  struct world *world = *state;
+  struct atomic_bool_box done = {0};
+  struct finder finders[2];
+  struct thread threads[2] = {0};
+  for (int i = 0; i < 2; i++) {
+    finders[i] = (struct finder){.world = world, .done = &done};
+    assert_int_equal(thread_start(&threads[i], "finder", find_again_and_again, &finders[i]), STATUS_OK);
+  }
+  for (int i = 0; i < 300; i++) add_record(world, false);
+  journal_flush(request_store_journal(world->store));
+  atomic_bool_set(&done, true);
+  for (int i = 0; i < 2; i++) thread_join(&threads[i]);
+  check_everything(world);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 
 int main(void) {
@@ -600,6 +694,8 @@ int main(void) {
       TEST(retention_takes_index_files_along),
       TEST(the_budget_is_kept_by_retention),
       TEST(recent_keys_are_told),
+      TEST(a_full_disk_holds_kept_records_back),
+      TEST(finding_while_appending),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
