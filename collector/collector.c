@@ -14,6 +14,8 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "collector/inbox.h"
+#include "collector/observe.h"
 #include "collector/pipeline.h"
 #include "exporter/delivery.h"
 #include "exporter/otlp.h"
@@ -22,7 +24,7 @@
 #include "receiver/otlp_grpc.h"
 #include "receiver/otlp_http.h"
 #include "store/project_store.h"
-#include "ui/web_assets.h"
+#include "ui/ui_routes.h"
 
 #define GRACE_NS              (10 * NS_PER_S)
 #define KEPT_SYNC_INTERVAL_NS (200 * NS_PER_MS)
@@ -36,7 +38,7 @@
 
 struct paths {
   char intake[PATH_BYTES_MAX], kept[PATH_BYTES_MAX], quarantine[PATH_BYTES_MAX], dead_letter[PATH_BYTES_MAX],
-      database[PATH_BYTES_MAX], listening[PATH_BYTES_MAX];
+      database[PATH_BYTES_MAX], attempt[PATH_BYTES_MAX], listening[PATH_BYTES_MAX];
 };
 
 struct collector {
@@ -53,12 +55,18 @@ struct collector {
   struct request_store *requests;
   struct database *database;
   struct project project;
+  struct issue_store *issues;
+  struct grouping_config *grouping;
+  struct inbox *inbox;
   struct delivery *delivery;
   struct pipeline *pipeline;
   struct intake *intake;
   struct otlp_door *door;
   struct otlp_http *otlp_http;
   struct otlp_grpc otlp_grpc;
+  struct observe *observe;
+  struct ui_options ui;
+  struct http_route ui_routes[UI_ROUTES_MAX];
   struct http_server *ui_server, *http_server;
   struct grpc_server_handle *grpc_server;
   uint16_t grpc_port, http_port, ui_port;
@@ -84,6 +92,7 @@ static enum status make_paths(struct collector *collector, struct error *error) 
       {paths->quarantine, "quarantine", true},
       {paths->dead_letter, "dead-letter", true},
       {paths->database, "culprit.db", false},
+      {paths->attempt, "inbox.attempt", false},
       {paths->listening, "listening.json", false},
   };
   enum status status = make_directory(collector->options->data_dir, error);
@@ -171,7 +180,10 @@ static enum status open_database(struct collector *collector, struct error *erro
       .path = collector->paths.database, .bytes_max = collector->options->store_max_bytes, .clock = collector->clock};
   enum status status = database_open(&options, &collector->database, error);
   if (status) return status;
-  return project_store_ensure_default(collector->database, collector->clock, &collector->project, error);
+  status = project_store_ensure_default(collector->database, collector->clock, &collector->project, error);
+  if (status) return status;
+  return issue_store_open(&(struct issue_store_options){.database = collector->database, .clock = collector->clock},
+                          &collector->issues, error);
 }
 
 // --- processing
@@ -233,10 +245,27 @@ static enum status start_exporter(struct collector *collector, struct error *err
   return delivery_start(&delivery, &collector->delivery, error);
 }
 
+static enum status start_inbox(struct collector *collector, struct error *error) {
+  enum status status = grouping_config_create(&(struct grouping_config_options){0}, &collector->grouping, error);
+  if (status) return status;
+  struct inbox_options inbox = {
+      .journal = collector->intake_journal,
+      .database = collector->database,
+      .issues = collector->issues,
+      .correlation = collector->correlation,
+      .grouping = collector->grouping,
+      .attempt_path = collector->paths.attempt,
+      .retention_ns = collector->options->retention_events_ns,
+      .clock = collector->clock,
+      .metrics = collector->metrics,
+  };
+  return inbox_start(&inbox, &collector->inbox, error);
+}
+
 // Below these sequences nobody else needs the journals' records.
 static uint64_t intake_floor(void *context) {
-  (void)context;
-  return UINT64_MAX;
+  struct collector *collector = context;
+  return inbox_cursor(collector->inbox);
 }
 
 static uint64_t kept_floor(void *context) {
@@ -303,14 +332,46 @@ static enum status make_doors(struct collector *collector, struct error *error) 
   return otlp_http_create(&http, &collector->otlp_http, error);
 }
 
+static enum status make_observe(struct collector *collector, struct error *error) {
+  (void)error;
+  collector->observe = observe_create(&(struct observe_options){
+      .options = collector->options,
+      .clock = collector->clock,
+      .metrics = collector->metrics,
+      .budget = &collector->budget,
+      .intake_journal = collector->intake_journal,
+      .kept_journal = request_store_journal(collector->requests),
+      .facts = collector->facts,
+      .pipeline = collector->pipeline,
+      .inbox = collector->inbox,
+      .database = collector->database,
+      .issues = collector->issues,
+      .delivery = collector->delivery,
+      .intake = collector->intake,
+  });
+  return STATUS_OK;
+}
+
 static enum status open_ui(struct collector *collector, struct error *error) {
-  static const struct http_route routes[] = {{HTTP_GET, "/{*}", web_assets_handle, NULL}};
+  collector->ui = (struct ui_options){
+      .database = collector->database,
+      .issues = collector->issues,
+      .requests = collector->requests,
+      .metrics = collector->metrics,
+      .clock = collector->clock,
+      .jaeger_url = collector->options->ui_jaeger_url[0] ? collector->options->ui_jaeger_url : NULL,
+      .context = collector->observe,
+      .verdict = observe_verdict,
+      .policy_name = observe_policy_name,
+      .status = observe_status,
+  };
   struct http_server_options ui = {
       .name = "ui",
       .address = collector->options->listen_ui,
       .tls = tls_of(&collector->options->tls_ui),
-      .routes = routes,
-      .route_count = 1,
+      .routes = collector->ui_routes,
+      .route_count = ui_routes_fill(&collector->ui, collector->ui_routes),
+      .on_refusal = ui_routes_refuse,
       .body_bytes_max = UI_BODY_BYTES_MAX,
       .threads = 2,
   };
@@ -353,8 +414,8 @@ static enum status open_ingest(struct collector *collector, struct error *error)
 
 static enum status start_parts(struct collector *collector, struct error *error) {
   static enum status (*const steps[])(struct collector *, struct error *) = {
-      make_paths, open_journals,  open_database, make_decisions, start_exporter,
-      make_doors, start_pipeline, open_ui,       open_ingest,    write_listening,
+      make_paths, open_journals,  open_database, make_decisions, start_exporter, start_inbox,
+      make_doors, start_pipeline, make_observe,  open_ui,        open_ingest,    write_listening,
   };
   enum status status = STATUS_OK;
   for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !status; i++) status = steps[i](collector, error);
@@ -364,11 +425,13 @@ static enum status start_parts(struct collector *collector, struct error *error)
 static void stop_parts(struct collector *collector) {
   // Receivers first; what they have taken is answered while the journal still works.
   if (collector->intake) intake_drain(collector->intake);
+  observe_drain(collector->observe);
   if (collector->http_server) http_server_quiesce(collector->http_server);
   grpc_server_close(collector->grpc_server, GRACE_NS);
   http_server_close(collector->http_server, GRACE_NS);
   http_server_close(collector->ui_server, GRACE_NS);
   pipeline_stop(collector->pipeline);
+  inbox_stop(collector->inbox);
   delivery_stop(collector->delivery);
   request_store_close(collector->requests);
   journal_close(collector->intake_journal);
@@ -378,6 +441,9 @@ static void destroy(struct collector *collector) {
   otlp_http_destroy(collector->otlp_http);
   otlp_door_destroy(collector->door);
   intake_destroy(collector->intake);
+  grouping_config_destroy(collector->grouping);
+  issue_store_close(collector->issues);
+  observe_destroy(collector->observe);
   database_close(collector->database);
   trace_facts_destroy(collector->facts);
   correlation_destroy(collector->correlation);

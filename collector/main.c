@@ -14,6 +14,7 @@
 #include "collector/collector.h"
 #include "collector/config.h"
 #include "collector/demo.h"
+#include "collector/explain.h"
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -58,7 +59,8 @@ static int print_problems(const struct config_problems *problems) {
   return EXIT_FAILED;
 }
 
-// --- serve ----------------------------------------------------------------------------------------------------------------
+// --- serve
+// ----------------------------------------------------------------------------------------------------------------
 
 static void print_addresses(const struct collector_addresses *addresses, const struct options *options) {
   const char *http = options->tls_http.cert_file[0] ? "https" : "http";
@@ -124,7 +126,8 @@ static int serve(const struct command *command, int argc, char **argv) {
   return asked && balance.received == balance.stored + refused ? EXIT_OK : EXIT_FAILED;
 }
 
-// --- check, config, version -----------------------------------------------------------------------------------------------
+// --- check, config, version
+// -----------------------------------------------------------------------------------------------
 
 static int check(const struct command *command, int argc, char **argv) {
   const char *path;
@@ -175,7 +178,13 @@ static int demo(const struct command *command, int argc, char **argv) {
   return demo_main(argc, argv);
 }
 
-// --- the table ------------------------------------------------------------------------------------------------------------
+static int explain(const struct command *command, int argc, char **argv) {
+  (void)command;
+  return explain_main(argc, argv);
+}
+
+// --- the table
+// ------------------------------------------------------------------------------------------------------------
 
 static const struct command commands[] = {
     {"serve", "[-c FILE]", "Runs the collector until SIGTERM or SIGINT.",
@@ -193,6 +202,8 @@ static const struct command commands[] = {
      "  --rate N         requests a second, 1 to 1000, default 20\n"
      "  --help           this text\n",
      demo},
+    {"explain", "event|stack|message …", "Says what the inbox would make of an event, a stack trace or a message.", "",
+     explain},
     {"version", "", "Prints the version.", "\n  --help   this text\n", version},
 };
 
