@@ -34,23 +34,47 @@ static void append_control(struct buffer *out, uint8_t byte) {
   }
 }
 
+// How many bytes from `at` on stand for themselves: eight at a time, then one by one. A byte is special when it is
+// below 0x20, above 0x7e, a quote or a backslash; subtracting and XOR-ing move each of these into the byte's top bit.
+static size_t plain_run(struct slice text, size_t at) {
+  static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+  size_t run = at;
+  for (; run + 8 <= text.len; run += 8) {
+    uint64_t word;
+    memcpy(&word, text.ptr + run, sizeof word);
+    uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
+    uint64_t special = (word - ones * 0x20) | (word + ones) | (quote - ones) | (backslash - ones) | word;
+    if (special & tops) break;
+  }
+  while (run < text.len && is_plain(text.ptr[run])) run++;
+  return run - at;
+}
+
 static void append_string(struct buffer *out, struct slice text) {
+  size_t at = plain_run(text, 0);
+  if (at == text.len) { // nearly always: nothing to escape
+    uint8_t *to = buffer_reserve(out, text.len + 2);
+    if (!to) return;
+    to[0] = '"';
+    if (text.len > 0) memcpy(to + 1, text.ptr, text.len);
+    to[text.len + 1] = '"';
+    out->len += text.len + 2;
+    return;
+  }
   buffer_append_byte(out, '"');
-  size_t at = 0;
+  buffer_append_slice(out, slice_sub(text, 0, at));
   while (at < text.len) {
-    size_t run = at;
-    while (run < text.len && is_plain(text.ptr[run])) run++;
-    buffer_append_slice(out, slice_sub(text, at, run - at));
-    at = run;
-    if (at == text.len) break;
     if (text.ptr[at] < 0x80) {
       append_control(out, text.ptr[at++]);
-      continue;
+    } else {
+      bool valid;
+      size_t step = utf8_step(text, at, &valid);
+      buffer_append_slice(out, valid ? slice_sub(text, at, step) : UTF8_REPLACEMENT);
+      at += step;
     }
-    bool valid;
-    size_t step = utf8_step(text, at, &valid);
-    buffer_append_slice(out, valid ? slice_sub(text, at, step) : UTF8_REPLACEMENT);
-    at += step;
+    size_t run = plain_run(text, at);
+    buffer_append_slice(out, slice_sub(text, at, run));
+    at += run;
   }
   buffer_append_byte(out, '"');
 }
