@@ -31,6 +31,7 @@ struct fixture {
   struct issue_store *issues;
   struct inbox *inbox;
   uint64_t appended;
+  uint64_t retention_ns;
 };
 
 static void open_journal(struct fixture *fixture) {
@@ -64,6 +65,7 @@ static void start(struct fixture *fixture) {
                                   .correlation = fixture->correlation,
                                   .grouping = fixture->grouping,
                                   .attempt_path = fixture->attempt_path,
+                                  .retention_ns = fixture->retention_ns,
                                   .clock = clock_system(),
                                   .metrics = fixture->metrics};
   if (inbox_start(&options, &fixture->inbox, &error) != STATUS_OK) fail_msg("%s", error.text);
@@ -453,6 +455,21 @@ static void another_journal_than_the_cursor_knows(void **state) {
   assert_int_equal(ask(fixture, "SELECT sum(count) FROM issue"), 1);
 }
 
+static void old_events_expire(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  for (unsigned i = 0; i < 3; i++) append_span(fixture, i, base_ns(), "ValueError", "bad cart");
+  settle(fixture);
+  stop(fixture);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event"), 3);
+  fixture->retention_ns = 1;
+  start(fixture); // retention comes first thing
+  append_healthy(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event"), 0);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM issue"), 0);
+}
+
 #define INBOX_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
@@ -471,6 +488,7 @@ int main(void) {
       INBOX_TEST(after_a_death_in_a_write_records_go_one_by_one),
       INBOX_TEST(what_cannot_be_read_is_put_aside),
       INBOX_TEST(another_journal_than_the_cursor_knows),
+      INBOX_TEST(old_events_expire),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
