@@ -62,8 +62,9 @@ struct grouping_result {
   struct slice *fingerprint; // the event's or its rule's, variables as written; empty: {{ default }}
   uint32_t fingerprint_count;
 };
-// Applies the rules to event's frames (in_app is set on every frame), then computes. Everything in the result lives in
-// the arena or the event. STATUS_NO_MEMORY when the arena is full.
+// Trims function names (the untrimmed one goes to raw_function), applies the rules to the event's frames (in_app is set
+// on every frame), then computes. Everything in the result lives in the arena, the event or the configuration.
+// STATUS_NO_MEMORY when the arena is full.
 enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
                              struct grouping_result *out_result);
 // {"app":{"hash":…,"contributes":…,"description":…,"component":{…}},…}

@@ -218,19 +218,41 @@ static enum grouping_glob_shape find_shape(struct slice pattern, bool path, stru
   return before ? GROUPING_GLOB_SUFFIX : GROUPING_GLOB_PREFIX;
 }
 
+// The place behind a set that opens at `at`; the pattern is known to be valid.
+static size_t skip_set(struct slice pattern, size_t at) {
+  at++;
+  if (pattern.ptr[at] == '!' || pattern.ptr[at] == '^') at++;
+  at++; // the first byte is never the end
+  while (pattern.ptr[at] != ']') at++;
+  return at + 1;
+}
+
 // The longest run of plain bytes outside brackets and braces: it is in every text that matches.
-static struct slice required_literal(struct slice pattern) {
+static struct slice required_literal(struct slice pattern, struct arena *arena) {
+  uint8_t run[GROUPING_GLOB_BYTES_MAX];
   struct slice best = {0};
-  if (slice_find_byte(pattern, '{') < pattern.len || slice_find_byte(pattern, '\\') < pattern.len ||
-      slice_find_byte(pattern, '[') < pattern.len) {
-    return slice_sub(pattern, 0, strcspn((const char *)pattern.ptr, "*?[]{}\\/"));
-  }
-  for (size_t at = 0, start = 0; at <= pattern.len; at++) {
-    if (at < pattern.len && !is_special(pattern.ptr[at]) && pattern.ptr[at] != '/') continue;
-    if (at - start > best.len) best = slice_sub(pattern, start, at - start);
-    start = at + 1;
+  size_t depth = 0, len = 0;
+  for (size_t at = 0; at <= pattern.len;) {
+    uint8_t c = at < pattern.len ? pattern.ptr[at] : '*';
+    bool escaped = c == '\\';
+    if (escaped || (!is_special(c) && c != '/')) {
+      if (depth == 0) run[len++] = escaped ? pattern.ptr[at + 1] : c;
+      at += escaped ? 2 : 1;
+      continue;
+    }
+    if (len > best.len) best = arena_copy(arena, slice_make(run, len));
+    len = 0;
+    if (c == '{') depth++;
+    if (c == '}') depth--;
+    at = c == '[' ? skip_set(pattern, at) : at + 1;
   }
   return best;
+}
+
+uint64_t grouping_glob_bytes(struct slice text) {
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < text.len; i++) bytes |= UINT64_C(1) << (text.ptr[i] & 63);
+  return bytes;
 }
 
 enum status grouping_glob_compile(struct slice pattern, bool path, struct arena *arena, struct grouping_glob *out_glob,
@@ -252,8 +274,10 @@ enum status grouping_glob_compile(struct slice pattern, bool path, struct arena 
     memcpy(kept, steps, compiler.count * sizeof(*kept));
     glob.steps = kept;
     glob.step_count = compiler.count;
-    glob.literal = required_literal(pattern);
+    glob.literal = required_literal(pattern, arena);
   }
+  glob.bytes = grouping_glob_bytes(glob.literal);
+  if (arena_exhausted(arena)) return STATUS_NO_MEMORY;
   *out_glob = glob;
   return STATUS_OK;
 }

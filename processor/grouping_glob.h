@@ -33,6 +33,7 @@ struct grouping_glob_step;
 struct grouping_glob {
   enum grouping_glob_shape shape;
   struct slice literal;
+  uint64_t bytes;                         // grouping_glob_bytes(literal)
   const struct grouping_glob_step *steps; // GENERAL only
   uint32_t step_count;
 };
@@ -41,6 +42,8 @@ struct grouping_glob {
 // GROUPING_GLOB_BYTES_MAX, STATUS_NO_MEMORY.
 enum status grouping_glob_compile(struct slice pattern, bool path, struct arena *arena, struct grouping_glob *out_glob,
                                   struct error *error);
+// Which bytes occur, modulo 64: a text that lacks some of a glob's cannot match it. For callers with many globs.
+uint64_t grouping_glob_bytes(struct slice text);
 bool grouping_glob_match(const struct grouping_glob *glob, struct slice text);
 
 #endif

@@ -170,8 +170,10 @@ static void look_up(struct grouping_stack *stack, uint32_t i, enum grouping_fiel
     uint16_t atom = index->prefixes[at];
     if (slice_starts_with(text, atoms[atom].glob.literal)) set_bit(atom_set(stack, atom), i);
   }
+  uint64_t bytes = index->other_count > 0 ? grouping_glob_bytes(text) : 0;
   for (uint32_t at = 0; at < index->other_count; at++) {
     uint16_t atom = index->others[at];
+    if ((atoms[atom].glob.bytes & ~bytes) != 0) continue;
     if (again && atoms[atom].glob.shape == GROUPING_GLOB_DIRECTORY) continue; // saw through that already
     if (grouping_glob_match(&atoms[atom].glob, text)) set_bit(atom_set(stack, atom), i);
   }
