@@ -46,7 +46,7 @@ function step(what, run) {
     } catch (error) {
       failed = true;
       const text = await page.innerText('body').catch(() => '');
-      t.diagnostic(`at ${page.url()}\n${text.slice(0, 2000)}`);
+      t.diagnostic(`at ${page.url()}: ${text.replace(/\s+/g, ' ').slice(0, 1500)}`);
       throw error;
     }
   });
@@ -111,7 +111,7 @@ step('the issue shows its stack trace, the application first', async () => {
   assert.match(await frame.innerText(), /total/);
   assert.match(await frame.innerText(), /cart\.py:88/);
   await page.keyboard.press('w');
-  await page.locator('pre.raw', {hasText: 'line 88, in total'}).waitFor();
+  await page.locator('.stack pre.raw', {hasText: /cart\.py\W+(line )?88/}).waitFor();
   await page.keyboard.press('w');
   await page.getByRole('heading', {name: 'Why these are one error'}).waitFor();
   await assertAccessible(page, 'issue');
@@ -181,14 +181,14 @@ step('resolved from the list by a key, it is gone from there and under Resolved'
   await page.reload();
   await page.locator('.issues, .empty').first().waitFor();
   assert.equal(await row().count(), 0);
-  await page.getByRole('button', {name: 'Resolved'}).click();
+  await page.getByRole('button', {name: 'Resolved', exact: true}).click();
   await row().waitFor();
   assert.match(page.url(), /status=resolved/);
   assert.match(await row().innerText(), /resolved/);
 });
 
 step('when it happens again it is back, marked as regressed', async () => {
-  await page.getByRole('button', {name: 'Unresolved'}).click();
+  await page.getByRole('button', {name: 'Unresolved', exact: true}).click();
   await page.locator('.issues, .empty').first().waitFor();
   await sendFailingRequest(http, {type: name, message: hostile});
   await row().waitFor();

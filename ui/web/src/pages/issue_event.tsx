@@ -175,13 +175,14 @@ function Section({
   open?: boolean;
   children: ComponentChildren;
 }) {
+  const [seen, setSeen] = useState(open); // what was never opened costs nothing
   return (
-    <details class="section" open={open}>
+    <details class="section" open={open} onToggle={event => event.currentTarget.open && setSeen(true)}>
       <summary>
         <h2>{title}</h2>
         {count === undefined ? null : <span class="dim">{count}</span>}
       </summary>
-      {children}
+      {seen ? children : null}
     </details>
   );
 }
