@@ -19,6 +19,7 @@
 #define STATEMENTS_MAX  96
 #define BUSY_TIMEOUT_MS 2000
 #define READ_TIMEOUT_NS (5 * NS_PER_S)
+#define HEAP_BYTES_MAX  (INT64_C(96) << 20) // of all connections; beyond it statements fail with STATUS_NO_MEMORY
 #define PROGRESS_STEPS  2000 // virtual machine steps between looks at the clock, well under a millisecond
 
 struct cached {
@@ -134,6 +135,7 @@ enum status connection_open(const char *path, enum connection_mode mode, struct 
   struct connection *connection = calloc(1, sizeof *connection);
   if (!connection) return error_set(error, STATUS_NO_MEMORY, "%s: no memory", path);
   connection->mode = mode;
+  sqlite3_hard_heap_limit64(HEAP_BYTES_MAX);
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   flags |= mode == CONNECTION_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
   int code = sqlite3_open_v2(path, &connection->native, flags, NULL);

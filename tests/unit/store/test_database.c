@@ -14,6 +14,7 @@
 
 #include <cmocka.h>
 
+#include "base/thread.h"
 #include "store/cursor_store.h"
 #include "store/database.h"
 #include "tests/unit/store/temporary.h"
@@ -153,6 +154,46 @@ static void a_long_read_is_interrupted(void **state) {
   database_close(database);
 }
 
+struct waiter {
+  struct database *database;
+  int64_t answer;
+};
+
+static void read_in_turn(void *context) {
+  struct waiter *waiter = context;
+  waiter->answer = ask(waiter->database, "SELECT count(*) FROM a");
+}
+
+static void readers_wait_for_their_turn(void **state) {
+  struct database *database = NULL;
+  struct error error = {0};
+  struct database_options options = {.path = temporary_path(*state, "q.db"), .migrations = two, .readers_max = 1};
+  assert_int_equal(database_open(&options, &database, &error), STATUS_OK);
+  struct connection *reader = database_read_begin(database, &error);
+  assert_non_null(reader);
+  struct waiter waiter = {.database = database};
+  struct thread thread = {0};
+  assert_int_equal(thread_start(&thread, "waiter", read_in_turn, &waiter), STATUS_OK);
+  assert_int_equal(database_read_end(database, reader, &error), STATUS_OK);
+  thread_join(&thread);
+  assert_int_equal(waiter.answer, 1);
+  database_close(database);
+}
+
+static void memory_is_bounded(void **state) {
+  struct database *database = open_ok(temporary_path(*state, "h.db"), two);
+  assert_int_equal(execute(database, "INSERT INTO b SELECT hex(zeroblob(2000000))"), STATUS_OK);
+  struct error error = {0};
+  struct connection *reader = database_read_begin(database, &error);
+  struct statement sort =
+      connection_statement(reader, "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20) "
+                                   "SELECT y || i FROM b, n ORDER BY y || (20 - i)");
+  while (statement_step(&sort)) continue;
+  assert_int_equal(database_read_end(database, reader, &error), STATUS_NO_MEMORY);
+  assert_int_equal(ask(database, "SELECT count(*) FROM b"), 1);
+  database_close(database);
+}
+
 static void damage(const char *path, off_t at) {
   int fd = open(path, O_RDWR | O_CLOEXEC);
   assert_true(fd >= 0);
@@ -253,6 +294,8 @@ int main(void) {
       TEMPORARY_TEST(a_transaction_is_all_or_nothing),
       TEMPORARY_TEST(readers_see_the_last_commit_and_cannot_write),
       TEMPORARY_TEST(a_long_read_is_interrupted),
+      TEMPORARY_TEST(readers_wait_for_their_turn),
+      TEMPORARY_TEST(memory_is_bounded),
       TEMPORARY_TEST(a_damaged_file_is_set_aside),
       TEMPORARY_TEST(at_its_budget_it_refuses_and_recovers),
       TEMPORARY_TEST(the_log_is_emptied_when_idle),
