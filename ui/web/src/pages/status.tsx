@@ -105,13 +105,13 @@ function Sampling({status}: {status: Status}) {
   return (
     <Panel title="Sampling">
       <dl class="facts-list">
-        <Fact name="Kept">
+        <Fact name="Items kept">
           {exact(sampling.kept)} <span class="dim">{percent(sampling.kept, all)}</span>
         </Fact>
-        <Fact name="Dropped">
+        <Fact name="Items dropped">
           {exact(sampling.dropped)} <span class="dim">{percent(sampling.dropped, all)}</span>
         </Fact>
-        <Fact name="Late">{exact(sampling.late)}</Fact>
+        <Fact name="Late items">{exact(sampling.late)}</Fact>
         <Fact name="Traces waiting">
           {exact(sampling.waiting_traces)} <span class="dim">for {duration(sampling.decision_wait_s * 1000)}</span>
         </Fact>
@@ -239,7 +239,8 @@ function Journals({status}: {status: Status}) {
         <code>
           <Text text={status.data_dir} />
         </code>
-        . An answer waits for the disk {status.commit_latency_ms.p50} ms (p50), {status.commit_latency_ms.p99} ms (p99).
+        . An answer waits for the disk {duration(status.commit_latency_ms.p50)} (p50),{' '}
+        {duration(status.commit_latency_ms.p99)} (p99).
       </p>
     </Panel>
   );

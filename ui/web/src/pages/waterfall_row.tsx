@@ -30,7 +30,7 @@ export function Axis({range}: {range: Range}) {
           <g key={mark}>
             <line x1={x} x2={x} y1="14" y2="100%" />
             <text x={x} y="12" dx={late ? -3 : 3} text-anchor={late ? 'end' : 'start'}>
-              {duration(range.from + mark)}
+              {duration(range.from + mark).replace(/\.0+ /, ' ')}
             </text>
           </g>
         );
