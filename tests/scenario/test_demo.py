@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""culprit demo: the first page of a new installation is not empty."""
+import re
+
+from culprit_process import run
+from waiting import wait_until
+
+SERVICES = {"gateway", "web-frontend", "checkout", "inventory", "payments"}
+
+
+def test_demo_fills_the_inbox(running):
+    backend = running.backend()
+    culprit = running.start(backend=backend)
+    code, out, err = run("demo", "--endpoint", f"http://{culprit.http}", "--seconds", "3", "--rate", "40")
+    assert code == 0, err
+    assert len(wait_until(lambda: len({i["type"] for i in culprit.issues()}) >= 5 and culprit.issues(), 5, "issues")) >= 5
+    issues = culprit.issues()
+    assert {issue["platform"] for issue in issues} >= {"python", "java", "go"}
+    assert {issue["platform"] for issue in issues} & {"node", "javascript"}
+    for issue in issues:
+        details = culprit.event(culprit.api(f"/issues/{issue['id']}")["latest_event"])
+        if details["document"].get("exception"):
+            frames = details["document"]["exception"]["values"][-1]["stacktrace"]["frames"]
+            assert any(frame["in_app"] for frame in frames) and not all(frame["in_app"] for frame in frames), issue
+            assert details["trace_id"] and details["request_id"]
+
+    status = culprit.api("/status")
+    assert status["received"]["traces"]["refused"] == status["received"]["traces"]["rejected"] == 0
+    wait_until(lambda: len(backend.items()) == culprit.api("/status")["received"]["traces"]["items"], 10, "all spans")
+    sizes = {}
+    for span in backend.spans():
+        sizes[span.trace_id] = sizes.get(span.trace_id, 0) + 1
+    assert len(sizes) >= 60 and min(sizes.values()) >= 5 and max(sizes.values()) <= 40 and max(sizes.values()) >= 15
+
+    # A request with an error: by its request id, over several services, with logs.
+    latest = culprit.event(culprit.api(f"/issues/{issues[0]['id']}")["latest_event"])
+    found = culprit.find(latest["request_id"])
+    assert len({span["service"] for span in found["spans"]}) >= 2 and found["logs"] and found["events"]
+    assert {span["service"] for span in found["spans"]} <= SERVICES
+    assert found["verdict"]["decision"] == "keep"
+    assert re.search(r"\d", out)  # it says how much it sent
+
+
+def test_demo_without_an_instance():
+    code, _, err = run("demo", "--endpoint", "http://127.0.0.1:1", "--seconds", "1")
+    assert code == 1 and "127.0.0.1:1" in err
+    assert run("demo", "--seconds", "0")[0] == 2
