@@ -401,6 +401,8 @@ static enum status open_ingest(struct collector *collector, struct error *error)
       .method_count = OTLP_GRPC_METHODS,
       .admit = otlp_grpc_admit,
       .admit_context = &collector->otlp_grpc,
+      .on_refusal = otlp_grpc_refused,
+      .refusal_context = &collector->otlp_grpc,
       .budget = &collector->budget,
       .message_bytes_max = options->ingest_wire_max_bytes,
   };

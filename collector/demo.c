@@ -88,7 +88,7 @@ static enum status run(struct http_client *client, const struct demo_options *op
     if (due_ns > now_ns) sleep_ns(due_ns - now_ns);
     buffer_clear(&traces);
     buffer_clear(&logs);
-    struct demo_counts counts = demo_request(seed + i, clock_wall_ns(clock_system()), &traces, &logs);
+    struct demo_counts counts = demo_request(seed + i, i, clock_wall_ns(clock_system()), &traces, &logs);
     status = post(client, options, "/v1/traces", buffer_slice(&traces), error);
     if (!status) status = post(client, options, "/v1/logs", buffer_slice(&logs), error);
     total.spans += counts.spans;

@@ -10,7 +10,8 @@
 #include "base/json.h"
 #include "collector/demo.h"
 
-#define SPANS_MAX 40
+#define SPANS_MAX    40
+#define FAILS_ONE_IN 12 // requests
 
 struct demo_service {
   const char *name, *language, *version, *scope;
@@ -387,7 +388,8 @@ static bool takes_part(const struct demo *demo, uint32_t service) {
   return false;
 }
 
-struct demo_counts demo_request(uint64_t seed, uint64_t now_ns, struct buffer *out_traces, struct buffer *out_logs) {
+struct demo_counts demo_request(uint64_t seed, uint64_t number, uint64_t now_ns, struct buffer *out_traces,
+                                struct buffer *out_logs) {
   struct demo demo = {.state = seed * UINT64_C(0x9e3779b97f4a7c15) | 1};
   for (int i = 0; i < 4; i++) next_random(&demo);
   uint64_t a = next_random(&demo), b = next_random(&demo);
@@ -397,7 +399,11 @@ struct demo_counts demo_request(uint64_t seed, uint64_t now_ns, struct buffer *o
            (unsigned)(a >> 32 & 0xffff), (unsigned)(a >> 48 & 0xfff), (unsigned)(b & 0xfff), b >> 16);
   demo.order = between(&demo, 1000, 99999);
   demo.environment = next_random(&demo) % 5 == 0 ? "staging" : "production";
-  if (next_random(&demo) % 12 == 0) demo.planned = &exceptions[next_random(&demo) % EXCEPTIONS];
+  if (number < FAILS_ONE_IN * EXCEPTIONS) {
+    if (number % FAILS_ONE_IN == FAILS_ONE_IN / 2) demo.planned = &exceptions[number / FAILS_ONE_IN];
+  } else if (next_random(&demo) % FAILS_ONE_IN == 0) {
+    demo.planned = &exceptions[next_random(&demo) % EXCEPTIONS];
+  }
   walk(&demo, now_ns);
 
   struct demo_counts counts = {.spans = demo.span_count};

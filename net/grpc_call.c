@@ -306,6 +306,10 @@ static void encode_retry(struct buffer *out, const char *message, uint64_t delay
 }
 
 void grpc_call_refuse(struct grpc_call_handle *call, const char *message) {
+  const struct grpc_server_options *options = &call->server->options;
+  if (options->on_refusal && call->method->handle != grpc_health_handle) {
+    options->on_refusal(options->refusal_context, call->method);
+  }
   struct buffer status;
   buffer_init(&status, 1024);
   encode_retry(&status, message, RETRY_MIN_MS + random_u64() % RETRY_SPREAD_MS);

@@ -39,6 +39,10 @@ struct grpc_server_options {
   // anything else must have finished the call. May be NULL. Health/Check is not asked about.
   enum status (*admit)(void *context, struct grpc_call_handle *call);
   void *admit_context;
+  // Told of a call of a method in the table that the server itself has refused (UNAVAILABLE), so that it can be
+  // counted. May be NULL.
+  void (*on_refusal)(void *context, const struct grpc_method *method);
+  void *refusal_context;
   struct budget *budget;    // charged for messages while a call lives; over it: UNAVAILABLE with RetryInfo
   size_t message_bytes_max; // on the wire; over it gRPC core answers RESOURCE_EXHAUSTED
   uint32_t threads;         // completion threads, at least 2; 0: max(2, cores)

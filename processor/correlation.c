@@ -142,7 +142,7 @@ struct slice correlation_of_span(const struct correlation *correlation, const st
 // -----------------------------------------------------------------------------------
 //
 // A flat look over top-level members without building anything: strings are skipped by their quotes, nested values by
-// counting brackets outside strings. Only plain strings (no escapes) are taken as ids.
+// counting brackets outside strings. Only plain strings (no escapes) are taken as ids, alone or in an array.
 
 static size_t skip_space(struct slice s, size_t at) {
   while (at < s.len && (s.ptr[at] == ' ' || s.ptr[at] == '\t' || s.ptr[at] == '\n' || s.ptr[at] == '\r')) at++;
@@ -181,6 +181,29 @@ static size_t skip_value(struct slice s, size_t at) {
   return s.len;
 }
 
+// The string that begins at the quote `at`, as an id; *out_end is its closing quote or the end of the text.
+static struct slice id_at_quote(struct slice s, size_t at, size_t *out_end) {
+  bool escaped;
+  *out_end = string_end(s, at + 1, &escaped);
+  if (escaped || *out_end == s.len) return slice_make(NULL, 0);
+  return usable_id(slice_sub(s, at + 1, *out_end - at - 1));
+}
+
+// The id in the value that begins at `at`: a string, or the first usable one of an array.
+static struct slice id_in_json(struct slice s, size_t at) {
+  struct slice id = slice_make(NULL, 0);
+  size_t end;
+  if (at >= s.len) return id;
+  if (s.ptr[at] == '"') return id_at_quote(s, at, &end);
+  if (s.ptr[at] != '[') return id;
+  do {
+    at = skip_space(s, at + 1);
+    if (at < s.len && s.ptr[at] == '"') id = id_at_quote(s, at, &end);
+    at = skip_value(s, at);
+  } while (!id.len && at < s.len && s.ptr[at] == ',');
+  return id;
+}
+
 static struct slice find_in_json_text(const struct correlation *correlation, struct slice text) {
   struct slice best = slice_make(NULL, 0);
   int rank = INT32_MAX;
@@ -188,7 +211,7 @@ static struct slice find_in_json_text(const struct correlation *correlation, str
   if (at >= text.len || text.ptr[at] != '{') return best;
   at++;
   while (at < text.len) {
-    bool key_escaped, value_escaped;
+    bool key_escaped;
     at = skip_space(text, at);
     if (at >= text.len || text.ptr[at] != '"') break;
     size_t key_end = string_end(text, at + 1, &key_escaped);
@@ -197,13 +220,10 @@ static struct slice find_in_json_text(const struct correlation *correlation, str
     if (at >= text.len || text.ptr[at] != ':') break;
     at = skip_space(text, at + 1);
     int here = key_escaped ? -1 : correlation_rank(correlation, key);
-    if (here >= 0 && here < rank && at < text.len && text.ptr[at] == '"') {
-      size_t end = string_end(text, at + 1, &value_escaped);
-      struct slice id = value_escaped ? slice_make(NULL, 0) : usable_id(slice_sub(text, at + 1, end - at - 1));
-      if (id.len && end < text.len) {
-        best = id;
-        rank = here;
-      }
+    struct slice id = here >= 0 && here < rank ? id_in_json(text, at) : slice_make(NULL, 0);
+    if (id.len) {
+      best = id;
+      rank = here;
     }
     at = skip_value(text, at);
     if (at >= text.len || text.ptr[at] != ',') break;

@@ -43,7 +43,8 @@ static void normalise_paths(struct sentry_frame *frame) {
   if (frame->filename.len == 0) frame->filename = path_of_url(frame->abs_path);
 }
 
-// What grouping looks at. orig_in_app is what in_app was before stack-trace rules changed it: true, false, -1 for unset.
+// What grouping looks at. orig_in_app is what in_app was before stack-trace rules changed it: true, false, -1 for
+// unset.
 static void read_frame_data(struct sentry_event_reader *reader, struct json_value data, struct sentry_frame *frame) {
   if (json_type_of(data) != JSON_OBJECT) return;
   frame->sourcemap = sentry_event_reader_has(json_get(data, "sourcemap"));
@@ -188,8 +189,8 @@ static void read_exception(struct sentry_event_reader *reader, struct json_value
   exception->module = sentry_event_reader_text(reader, json_get(value, "module"), "exception.module", SYMBOL_CHARS_MAX);
   exception->thread_id =
       sentry_event_reader_text(reader, json_get(value, "thread_id"), "exception.thread_id", SHORT_CHARS_MAX);
-  exception->stacktrace_text =
-      sentry_event_reader_text(reader, json_get(value, "stacktrace_text"), "exception.stacktrace_text", UINT32_MAX);
+  exception->stacktrace_text = sentry_event_reader_text(reader, json_get(value, "raw_stacktrace_text"),
+                                                        "exception.raw_stacktrace_text", UINT32_MAX);
   if (exception->type.len == 0) split_type(exception);
   read_mechanism(reader, json_get(value, "mechanism"), exception);
   sentry_event_stack_read_trace(reader, json_get(value, "stacktrace"), &exception->stacktrace);
@@ -373,7 +374,7 @@ void sentry_event_stack_write_exceptions(struct json_writer *writer, const struc
       json_key(writer, "stacktrace");
       sentry_event_stack_write_trace(writer, &exception->stacktrace);
     }
-    write_text(writer, "stacktrace_text", exception->stacktrace_text);
+    write_text(writer, "raw_stacktrace_text", exception->stacktrace_text);
     json_end_object(writer);
   }
   json_end_array(writer);

@@ -111,18 +111,24 @@ void trace_context_threshold_format(uint64_t threshold, char out[15]) {
   out[len] = 0;
 }
 
+// A threshold, whatever its value; one without a colon is malformed and must not stay beside the new one.
+static bool is_threshold_key(struct slice part) {
+  struct slice value;
+  return is_sub_key(part, "th:", &value) || slice_equal_cstr(part, "th");
+}
+
 // Puts the sub-keys of `ot` together again with `threshold` (empty: without) in the place of th, or in front.
 static void rewrite_ot(struct slice ot, struct slice threshold, struct buffer *out) {
-  struct slice rest = ot, part, value;
+  struct slice rest = ot, part;
   bool placed = false, has_threshold = false;
-  while (next_part(&rest, ';', &part)) has_threshold = has_threshold || is_sub_key(part, "th:", &value);
+  while (next_part(&rest, ';', &part)) has_threshold = has_threshold || is_threshold_key(part);
   if (!has_threshold && threshold.len > 0) {
     buffer_append_cstr(out, "th:");
     buffer_append_slice(out, threshold);
     placed = true;
   }
   while (next_part(&ot, ';', &part)) {
-    bool is_threshold = is_sub_key(part, "th:", &value);
+    bool is_threshold = is_threshold_key(part);
     if (part.len == 0 || (is_threshold && (placed || threshold.len == 0))) continue;
     if (out->len > 0) buffer_append_byte(out, ';');
     if (is_threshold) {

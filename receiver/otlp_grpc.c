@@ -68,3 +68,9 @@ enum status otlp_grpc_admit(void *context, struct grpc_call_handle *call) {
   reply_otlp_grpc_failure(call, status, &error);
   return status;
 }
+
+void otlp_grpc_refused(void *context, const struct grpc_method *method) {
+  struct otlp_grpc *otlp = context;
+  const struct otlp_grpc_endpoint *endpoint = method->context;
+  otlp_door_count_refusal(otlp->door, endpoint->signal, OTLP_DOOR_GRPC, STATUS_UNAVAILABLE);
+}

@@ -30,6 +30,7 @@ class Application:
 
     def __init__(self, arguments, environment, folder, is_ready):
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "CULPRIT_"))}
+        self.arguments = arguments
         self.output = tempfile.TemporaryFile(mode="w+b")
         self.process = subprocess.Popen(arguments, env={**inherited, **environment}, cwd=folder, stdout=self.output,
                                         stderr=subprocess.STDOUT)

@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+from application import Application
 from culprit_process import Culprit
 from otlp_client import Client
 from otlp_server import Backend
@@ -53,6 +54,9 @@ class Running:
                 problems.append(error)
                 culprit.kill()
         if failed or problems:
+            for closable in self.closable:
+                if isinstance(closable, Application):
+                    print(f"--- output of {closable.arguments}\n{closable.printed()[-4000:]}")
             for culprit in self.instances:
                 print(f"--- stderr of {culprit.data_dir}\n{culprit.stderr()[-6000:]}")
         for directory in self.directories:

@@ -240,7 +240,9 @@ def test_p15_no_answer_in_time(pair):
 
 
 def test_p15_connection_reset(http_pair):
-    http_pair.through(RESET).assert_sent_at_the_second_attempt()
+    outcome = http_pair.through(RESET)
+    # On a kept connection libcurl tries once more by itself, so it may not count as a retry.
+    assert (len(outcome.attempts), outcome.arrived, outcome.dead, outcome.sent) == (2, 1, 0, 1), outcome
 
 
 def test_p15_slow_body(http_pair):
@@ -280,11 +282,11 @@ def test_p15_no_backend_at_all(running):
 # --- retries that fail again, order, neighbours
 
 
-def test_backoff_grows_and_order_holds(http_pair):
+def test_order_holds_over_retries(http_pair):
     http_pair.settled()
     http_pair.backend.script(*[Reply(503)] * 3)
     trace_ids = [http_pair.send() for _ in range(5)]
-    http_pair.settled()
+    wait_until(lambda: all(http_pair.arrived(trace_id) for trace_id in trace_ids), 20, "all five")
     seen = [span.trace_id for span in http_pair.backend.spans() if span.trace_id in trace_ids]
     assert seen == trace_ids  # each once, in order
 

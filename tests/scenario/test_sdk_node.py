@@ -74,9 +74,13 @@ def test_an_exception_is_an_issue(shop, path, kind, message, function):
     for frame in frames:
         path_of_frame = frame.get("abs_path") or frame["filename"]
         assert frame["in_app"] == ("node_modules" not in path_of_frame and not path_of_frame.startswith("node:")), frame
-    found = wait_until(lambda: shop.culprit.find(request_id) if shop.culprit.find(request_id)["spans"] else None, 5,
-                       "the spans")
-    assert found["verdict"] == {**found["verdict"], "decision": "keep", "policy": "errors"}
+
+    def verdict():
+        found = shop.culprit.find(request_id)["verdict"]
+        return found if found["decision"] != "waiting" else None
+
+    found = wait_until(verdict, 10, "the verdict")
+    assert (found["decision"], found["policy"]) == ("keep", "errors")
 
 
 def test_an_error_that_is_only_logged(shop):

@@ -41,6 +41,13 @@ class Shop:
         request_id = new_request_id()
         return get(self.port, path, {"x-request-id": request_id})[0], request_id
 
+    def wait_verdict(self, request_id):
+        def verdict():
+            found = self.culprit.find(request_id)["verdict"]
+            return found if found and found["decision"] != "waiting" else None
+
+        return wait_until(verdict, 10, "the verdict")
+
 
 @pytest.fixture(scope="module", params=["grpc", "http/protobuf"])
 def shop(shared, request, tmp_path_factory):
@@ -107,11 +114,14 @@ def test_the_request_page_shows_both_processes(shop):
     assert all(span["parent_span_id"] in spans for span in spans.values() if span not in roots)
     [run] = [span for span in spans.values() if span["name"] == "run/shop_tasks.send_receipt"]
     assert spans[run["parent_span_id"]]["kind"] == "producer" and run["kind"] == "consumer"
-    assert by_request["verdict"]["decision"] == "keep" and by_request["verdict"]["policy"] == "probability"
+    verdict = shop.wait_verdict(request_id)
+    assert verdict["decision"] == "keep" and verdict["policy"] == "probability" and verdict["probability"] == 1
 
     # And all of it at the backend.
-    at_backend = {span.span_id.hex() for span in shop.backend.spans() if span.trace_id.hex() == trace_id}
-    assert at_backend == set(spans)
+    def forwarded():
+        return {span.span_id.hex() for span in shop.backend.spans() if span.trace_id.hex() == trace_id} == set(spans)
+
+    wait_until(forwarded, 10, "every span at the backend")
 
 
 def test_an_error_in_the_worker_belongs_to_the_request(shop):
@@ -127,7 +137,8 @@ def test_an_error_in_the_worker_belongs_to_the_request(shop):
     found = wait_until(whole, 10, "the worker's error on the request page")
     [event] = found["events"]  # the span's event and Celery's log are one
     assert event["service"] == "shop-worker" and event["title"] == "PermissionError: card of cart 8 declined"
-    assert found["verdict"]["decision"] == "keep" and found["verdict"]["policy"] == "errors"
+    verdict = shop.wait_verdict(request_id)
+    assert verdict["decision"] == "keep" and verdict["policy"] == "errors"
     details = shop.culprit.event(event["event_id"])
     assert details["trace_id"] == found["trace_ids"][0] and details["source"] in ("span", "log")
     frames = details["document"]["exception"]["values"][-1]["stacktrace"]["frames"]

@@ -182,7 +182,7 @@ static void keeps_text_that_is_no_stack_trace(void **state) {
   struct json_value values = json_get(json_get(stored(fixture, 0), "exception"), "values"), value;
   struct json_iter iter = json_iterate(values);
   assert_true(json_array_next(&iter, &value));
-  assert_text(json_string(json_get(value, "stacktrace_text")), "somewhere deep");
+  assert_text(json_string(json_get(value, "raw_stacktrace_text")), "somewhere deep");
 }
 
 static void a_text_alone_names_the_exception(void **state) {

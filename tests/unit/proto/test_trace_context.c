@@ -133,6 +133,7 @@ static void thresholds_are_set(void **state) {
   assert_rewrite("", "0", "ot=th:0");
   assert_rewrite("ot=th:8", "fd70a4", "ot=th:fd70a4");
   assert_rewrite("ot=th:bad!", "8", "ot=th:8");
+  assert_rewrite("ot=th;a:b", "8", "ot=th:8;a:b");
   assert_rewrite("ot=rv:6e6d1a75832a2f", "8", "ot=th:8;rv:6e6d1a75832a2f");
   assert_rewrite("ot=rv:6e6d1a75832a2f;th:4;x:y", "8", "ot=rv:6e6d1a75832a2f;th:8;x:y");
   assert_rewrite("ot=th:4;a:b;th:2", "8", "ot=th:8;a:b");
