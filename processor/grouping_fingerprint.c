@@ -343,7 +343,7 @@ static bool match_positive(const struct subject *subject, const struct grouping_
     return wanted >= 0 && frame->in_app == (wanted == 1 ? SENTRY_IN_APP_YES : SENTRY_IN_APP_NO);
   }
   case KEY_LOGGER: return match_text(subject, matcher, event->logger);
-  case KEY_LEVEL: return match_text(subject, matcher, event->level);
+  case KEY_LEVEL: return match_text(subject, matcher, grouping_fingerprint_level(event));
   case KEY_TAG:
     for (uint32_t i = 0; i < event->tag_count; i++) {
       if (slice_equal(event->tags[i].key, matcher->tag)) return match_text(subject, matcher, event->tags[i].value);

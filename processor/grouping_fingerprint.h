@@ -47,6 +47,8 @@ const struct grouping_fingerprint_rule *grouping_fingerprint_match(const struct 
 bool grouping_fingerprint_is_default(struct slice value);
 // "{{ name }}" to what the event says, "<no-…>" where it says nothing; a name that is not known stays as it is.
 struct slice grouping_fingerprint_resolve(struct slice value, const struct sentry_event *event, struct arena *arena);
+// The event's level; "error" where it has none.
+struct slice grouping_fingerprint_level(const struct sentry_event *event);
 // Variables inside a title: "Timeout in {{ function }}".
 struct slice grouping_fingerprint_expand(struct slice title, const struct sentry_event *event, struct arena *arena);
 

@@ -245,8 +245,9 @@ static void start_category(struct grouping_stack *stack, uint32_t i, struct slic
   }
 }
 
-// Sentry's order: a name that was trimmed before stays as it is.
+// "?" is no name; a name that was trimmed before stays as it is.
 static void trim_function(struct sentry_frame *frame, struct slice platform, struct arena *arena) {
+  if (slice_equal_cstr(frame->function, "?")) frame->function = (struct slice){0};
   if (frame->raw_function.len > 0 || frame->function.len == 0) return;
   struct slice trimmed = grouping_trim_function(frame->function, platform, arena);
   if (slice_equal(trimmed, frame->function)) return;

@@ -52,7 +52,7 @@ static bool look_up(struct slice name, const struct sentry_event *event, struct 
       {"stack.filename", "", "<no-filename>", first_of(frame->filename, frame->abs_path)},
       {"module", "stack.module", "<no-module>", frame->module},
       {"package", "stack.package", "<no-package>", base_name(frame->package)},
-      {"level", "", "<no-level>", event->level},
+      {"level", "", "<no-level>", grouping_fingerprint_level(event)},
       {"logger", "", "<no-logger>", event->logger},
   };
   for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
@@ -62,6 +62,10 @@ static bool look_up(struct slice name, const struct sentry_event *event, struct 
     return true;
   }
   return false;
+}
+
+struct slice grouping_fingerprint_level(const struct sentry_event *event) {
+  return event->level.len > 0 ? event->level : SLICE_LITERAL("error");
 }
 
 struct slice grouping_fingerprint_resolve(struct slice value, const struct sentry_event *event, struct arena *arena) {

@@ -114,6 +114,7 @@ static void function_names(void **state) {
   check_frames(run, "csharp", "{\"function\":\"A.B\",\"raw_function\":\"A.B ()\"}", "A.B ()");
   check_frames(run, "python", "{\"function\":\"A.B\",\"raw_function\":\"A.B ()\"}", "A.B");
   check_frames(run, "native", "{\"filename\":\"a.c\",\"function\":\"<redacted>\"}", "a.c");
+  check_frames(run, "python", "{\"filename\":\"a.py\",\"function\":\"?\"}", "a.py");
   check_frames(run, "native", "{\"function\":\"void a::b<int>(c) const\"}", "a::b<T>");
 }
 

@@ -331,7 +331,7 @@ static void fingerprint_values(void **state) {
                                                                             "{{ transaction }}{{ tags.k }}{{ level }}"),
                                             .without_builtin = true};
   grouping_run_with(run, "{\"message\":\"m\"}", options);
-  grouping_run_check(run, "custom-fingerprint", "<no-type><no-function><no-transaction><no-value-for-tag-k><no-level>");
+  grouping_run_check(run, "custom-fingerprint", "<no-type><no-function><no-transaction><no-value-for-tag-k>error");
 }
 
 static void fingerprint_order_and_titles(void **state) {
