@@ -328,6 +328,8 @@ static bool match_path(const struct subject *subject, const struct grouping_fing
 static bool match_positive(const struct subject *subject, const struct grouping_fingerprint_matcher *matcher) {
   const struct sentry_event *event = subject->event;
   const struct sentry_frame *frame = subject->frame;
+  ASSERT(frame != NULL || matcher->group != GROUP_FRAME);
+  ASSERT(subject->exception != NULL || subject->message || matcher->group > GROUP_EXCEPTION);
   switch (matcher->key) {
   case KEY_MESSAGE:
     return match_text(subject, matcher, subject->message ? message_of(event) : subject->exception->value);

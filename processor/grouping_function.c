@@ -120,6 +120,14 @@ static bool is_plain(struct slice function) {
          slice_find(function, SLICE_LITERAL("lambda_")) > function.len;
 }
 
+// Bytes that stand for marks while a name is rewritten; no compiler puts them into a name.
+static bool has_mark_bytes(struct slice text) {
+  for (size_t i = 0; i < text.len; i++) {
+    if (text.ptr[i] < ' ' && !is_space(text.ptr[i])) return true;
+  }
+  return false;
+}
+
 static struct slice trim_end(struct slice text) {
   while (text.len > 0 && is_space(text.ptr[text.len - 1])) text.len--;
   return text;
@@ -403,8 +411,7 @@ static struct slice trim_native(struct slice function, struct arena *arena) {
   struct slice text = slice_trim(function);
   bool objective_c = slice_starts_with(text, SLICE_LITERAL("[")) || slice_starts_with(text, SLICE_LITERAL("+[")) ||
                      slice_starts_with(text, SLICE_LITERAL("-["));
-  if (objective_c || text.len > FUNCTION_BYTES_MAX) return text;
-  if (is_plain(text)) return text;
+  if (objective_c || text.len > FUNCTION_BYTES_MAX || is_plain(text) || has_mark_bytes(text)) return text;
   uint8_t halves[2][FUNCTION_BYTES_MAX];
   struct scratch scratch = {.text = cut_trailers(text), .halves = {halves[0], halves[1]}};
   unify_spelling(&scratch);

@@ -361,7 +361,7 @@ static bool rewrite_piece(struct rewrite *rewrite, struct arena *arena, size_t a
     rewrite->capacity = capacity;
   }
   if (literal > 0) memcpy(rewrite->out + rewrite->len, rewrite->input.ptr + rewrite->taken, literal);
-  memcpy(rewrite->out + rewrite->len + literal, piece, piece_len);
+  if (piece_len > 0) memcpy(rewrite->out + rewrite->len + literal, piece, piece_len);
   rewrite->len += literal + piece_len;
   rewrite->taken = at + skip;
   return true;

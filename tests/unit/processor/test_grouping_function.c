@@ -47,6 +47,7 @@ static void cpp(void **state) {
   check("native", "lambda_0123", "lambda_0123");
   check("native", "f(a) [clone .isra.0] [clone .cold]", "f");
   check("native", "unclosed(a", "unclosed");
+  check("native", "f\x11(a)", "f\x11(a)"); // not a compiler's name
 }
 
 static void rust(void **state) {
