@@ -22,7 +22,7 @@ extern const char explain_help[];
 // those. STATUS_INVALID with words when event or rules cannot be read.
 enum status explain_event(const char *file, struct slice event, struct slice enhancements, struct buffer *out,
                           struct error *error);
-// Exceptions and frames found in a text, appended as one JSON line: {"file":…,"language":…,"exceptions":[…]};
+// Exceptions and frames found in a text, appended as one JSON line: {"file":…,"platform":…,"exceptions":[…]};
 // "exceptions" is empty when no language knows the text. language: a hint, may be empty.
 enum status explain_stack(const char *file, struct slice text, struct slice language, struct buffer *out,
                           struct error *error);
