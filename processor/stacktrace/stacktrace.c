@@ -4,10 +4,17 @@
 // most lines wins. All are linear, so the worst case is the number of parsers times one pass.
 #include "processor/stacktrace/stacktrace.h"
 
+#include "processor/stacktrace/stacktrace_dart.h"
+#include "processor/stacktrace/stacktrace_dotnet.h"
+#include "processor/stacktrace/stacktrace_elixir.h"
 #include "processor/stacktrace/stacktrace_go.h"
 #include "processor/stacktrace/stacktrace_java.h"
 #include "processor/stacktrace/stacktrace_javascript.h"
+#include "processor/stacktrace/stacktrace_native.h"
+#include "processor/stacktrace/stacktrace_php.h"
 #include "processor/stacktrace/stacktrace_python.h"
+#include "processor/stacktrace/stacktrace_ruby.h"
+#include "processor/stacktrace/stacktrace_rust.h"
 #include "processor/stacktrace/stacktrace_text.h"
 
 const struct stacktrace_language stacktrace_languages[] = {
@@ -16,6 +23,13 @@ const struct stacktrace_language stacktrace_languages[] = {
     {"nodejs", "node", stacktrace_javascript_parse_node},
     {"webjs", "javascript", stacktrace_javascript_parse_browser},
     {"go", "go", stacktrace_go_parse},
+    {"dotnet", "csharp", stacktrace_dotnet_parse},
+    {"ruby", "ruby", stacktrace_ruby_parse},
+    {"php", "php", stacktrace_php_parse},
+    {"rust", "native", stacktrace_rust_parse},
+    {"elixir", "elixir", stacktrace_elixir_parse},
+    {"dart", "dart", stacktrace_dart_parse},
+    {"native", "native", stacktrace_native_parse},
     {NULL, NULL, NULL},
 };
 

@@ -74,6 +74,17 @@ static bool is_library(struct slice module) {
   return false;
 }
 
+// Loader and module in front of a class go; "Main$$Lambda$14/0x0000000800066840" is one name.
+static struct slice without_module(struct slice name) {
+  size_t slash = stacktrace_text_find_last(name, '/');
+  struct slice behind = slice_skip(name, slash + 1);
+  if (behind.len > 0 && behind.ptr[0] >= '0' && behind.ptr[0] <= '9') {
+    slash = stacktrace_text_find_last(slice_sub(name, 0, slash), '/');
+    return slash + behind.len + 1 < name.len ? slice_skip(name, slash + 1) : name;
+  }
+  return slash < name.len ? behind : name;
+}
+
 // "app//java.base@17/java.lang.Thread.run(Thread.java:840)", "Native Method", "Unknown Source", and Logback's
 // "[x.jar:1.2]" or
 // "~[?:?]" behind it.
@@ -83,8 +94,9 @@ static bool java_frame(struct slice text, struct sentry_frame *frame) {
   size_t close = slice_find_byte(rest, ')');
   if (close == rest.len) return false;
   inside = slice_sub(rest, 0, close);
-  size_t slash = stacktrace_text_find_last(name, '/');
-  if (slash < name.len) name = slice_skip(name, slash + 1);
+  struct slice behind = stacktrace_text_trim_start(slice_skip(rest, close + 1));
+  if (behind.len > 0 && behind.ptr[0] != '[' && behind.ptr[0] != '~') return false; // .NET: "… in file:line 3"
+  name = without_module(name);
   stacktrace_text_split_last(name, '.', &frame->module, &frame->function);
   if (frame->module.len == 0 || frame->function.len == 0 || stacktrace_text_has(name, " ")) return false;
   frame->in_app = is_library(frame->module) ? SENTRY_IN_APP_NO : SENTRY_IN_APP_YES;
@@ -94,7 +106,7 @@ static bool java_frame(struct slice text, struct sentry_frame *frame) {
   }
   uint32_t column;
   if (!stacktrace_text_location(inside, &frame->filename, &frame->line, &column)) frame->filename = inside;
-  return true;
+  return stacktrace_text_is_word(frame->filename); // arguments, as .NET prints them, are no file
 }
 
 // "com.shop.PaymentException: …" with the package as module, as sentry-java sends it.
