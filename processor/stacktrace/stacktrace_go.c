@@ -145,6 +145,16 @@ static void parse_line(struct parser *parser, struct slice line) {
   parser->pending = line;
 }
 
+// sentry-go writes "func1" where "serve.func1" was called by "serve": names of closures differ between versions of Go.
+static void shorten_closures(struct sentry_stacktrace *trace) {
+  for (uint32_t i = trace->frame_count; i > 1; i--) {
+    struct slice caller = trace->frames[i - 2].function, name = trace->frames[i - 1].function;
+    bool inside =
+        caller.len > 0 && name.len > caller.len + 1 && slice_starts_with(name, caller) && name.ptr[caller.len] == '.';
+    if (inside) trace->frames[i - 1].function = slice_skip(name, caller.len + 1);
+  }
+}
+
 enum status stacktrace_go_parse(struct slice text, struct arena *arena, struct sentry_exception **out_exceptions,
                                 uint32_t *out_count, uint32_t *out_lines_matched) {
   struct parser parser;
@@ -159,6 +169,10 @@ enum status stacktrace_go_parse(struct slice text, struct arena *arena, struct s
                              id == 0 ? "generic" : "chained");
     parser.builder.exceptions[i].exception_id = id;
   }
-  return stacktrace_builder_finish(&parser.builder, STACKTRACE_BUILDER_CRASH_FIRST, STACKTRACE_BUILDER_RAISED_LAST,
-                                   out_exceptions, out_count, out_lines_matched);
+  enum status status =
+      stacktrace_builder_finish(&parser.builder, STACKTRACE_BUILDER_CRASH_FIRST, STACKTRACE_BUILDER_RAISED_LAST,
+                                out_exceptions, out_count, out_lines_matched);
+  if (status != STATUS_OK || *out_lines_matched == 0) return status;
+  for (uint32_t i = 0; i < *out_count; i++) shorten_closures(&(*out_exceptions)[i].stacktrace);
+  return STATUS_OK;
 }
