@@ -2,7 +2,8 @@
 //
 // One error, told twice: sdk/<language>_<case>.json is the event the language's Sentry SDK made of it, the .txt beside
 // it the stack trace as the language prints it (what OpenTelemetry carries), from the same run. Both must belong to one
-// issue.
+// issue. Made with sentry-sdk 2.75.0 (Python), @sentry/node 9.47.2, io.sentry:sentry 8.13.2 (Java) and sentry-go 0.50.0
+// from golden/programs.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
