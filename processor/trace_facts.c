@@ -6,6 +6,9 @@
 // Request ids lead to traces through two generations of a table: links are written into the younger; when that is full,
 // the older is emptied and becomes the younger. So a link lives for at least requests_max / 2 further links.
 //
+// An explicit randomness (rv in tracestate) is rare and has a table of its own: a verdict must use it also when it is
+// made at a record without tracestate (logs).
+//
 // A trace whose verdict is remembered when a record of it comes in is late in that record; `late` holds (trace,
 // sequence) until settle gets there, so that the kept spans can say so.
 //
@@ -43,6 +46,8 @@ struct trace_facts {
   struct table_recent *requests; // request key → packed verdict
   struct table *late;            // set of late_key
   struct table *links[2];        // request key → trace key; [0] is the younger
+  struct table *randomness;      // trace key → explicit randomness, of waiting traces that have one
+  uint32_t remembered_kept;      // by trace_facts_remember_kept
 };
 
 struct trace_facts *trace_facts_create(const struct trace_facts_options *options) {
@@ -57,6 +62,7 @@ struct trace_facts *trace_facts_create(const struct trace_facts_options *options
   facts->verdicts = table_recent_create(facts->options.verdicts_max);
   facts->requests = table_recent_create(facts->options.requests_max);
   facts->late = table_create(0, LATE_MAX);
+  facts->randomness = table_create(sizeof(uint64_t), facts->options.waiting_max);
   for (int i = 0; i < 2; i++) facts->links[i] = table_create(sizeof(struct link), facts->options.requests_max / 2 + 1);
   return facts;
 }
@@ -67,6 +73,7 @@ void trace_facts_destroy(struct trace_facts *facts) {
   table_recent_destroy(facts->verdicts);
   table_recent_destroy(facts->requests);
   table_destroy(facts->late);
+  table_destroy(facts->randomness);
   for (int i = 0; i < 2; i++) table_destroy(facts->links[i]);
   mutex_finish(&facts->lock);
   free(facts);
@@ -100,9 +107,15 @@ static void merge_trace(struct waiting *into, const struct record_trace *from) {
   into->matches |= from->matches;
 }
 
-// The merged facts as sampling wants them; id and randomness are the record's.
-static struct record_trace unpack(const struct waiting *waiting, const struct record_trace *record) {
+// The merged facts as sampling wants them; the id is the record's.
+static struct record_trace unpack(const struct trace_facts *facts, uint64_t key, const struct waiting *waiting,
+                                  const struct record_trace *record) {
   struct record_trace trace = *record;
+  const uint64_t *randomness = table_count(facts->randomness) > 0 ? table_find(facts->randomness, key) : NULL;
+  if (randomness) {
+    trace.randomness = *randomness;
+    trace.flags |= RECORD_TRACE_RANDOMNESS;
+  }
   bool has_spans = (waiting->start_and_flags & WAITING_HAS_SPANS) != 0;
   trace.flags |= waiting->start_and_flags & WAITING_FLAGS;
   trace.matches = waiting->matches;
@@ -147,7 +160,11 @@ bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struc
       continue;
     }
     struct waiting *into = table_insert(facts->waiting, key, NULL);
-    if (into) merge_trace(into, &trace); // without a place the record's own facts decide at settle
+    if (!into) continue; // the record's own facts decide at settle
+    merge_trace(into, &trace);
+    uint64_t *randomness = NULL;
+    if (trace.flags & RECORD_TRACE_RANDOMNESS) randomness = table_insert(facts->randomness, key, NULL);
+    if (randomness) *randomness = trace.randomness;
   }
   const uint8_t *cursor = record->requests;
   struct record_request request;
@@ -168,12 +185,17 @@ static struct trace_facts_verdict remembered(struct trace_facts *facts, uint32_t
                                       .known = true};
 }
 
+static void remember(struct trace_facts *facts, uint64_t key, const struct sampling_verdict *verdict) {
+  table_recent_put(facts->verdicts, key, sampling_verdict_pack(verdict));
+  table_remove(facts->waiting, key);
+  if (table_count(facts->randomness) > 0) table_remove(facts->randomness, key);
+}
+
 static struct trace_facts_verdict decide(struct trace_facts *facts, uint64_t key, const struct record_trace *trace,
                                          uint64_t now_ns) {
   struct trace_facts_verdict answer = {.verdict = sampling_decide(facts->options.sampling, trace, now_ns),
                                        .known = true};
-  table_recent_put(facts->verdicts, key, sampling_verdict_pack(&answer.verdict));
-  table_remove(facts->waiting, key);
+  remember(facts, key, &answer.verdict);
   return answer;
 }
 
@@ -185,7 +207,7 @@ struct trace_facts_verdict trace_facts_settle(struct trace_facts *facts, uint64_
   mutex_lock(&facts->lock);
   const struct waiting *waiting = table_find(facts->waiting, key);
   if (waiting) {
-    struct record_trace merged = unpack(waiting, trace);
+    struct record_trace merged = unpack(facts, key, waiting, trace);
     answer = decide(facts, key, &merged, now_ns);
   } else if (table_recent_get(facts->verdicts, key, &packed)) {
     answer = remembered(facts, packed);
@@ -210,8 +232,11 @@ struct trace_facts_verdict trace_facts_settle_request(struct trace_facts *facts,
     const struct waiting *waiting = table_find(facts->waiting, link->trace_key);
     if (waiting) {
       struct record_trace id = {.flags = RECORD_TRACE_RANDOMNESS, .randomness = link->randomness};
-      struct record_trace merged = unpack(waiting, &id);
-      answer = decide(facts, link->trace_key, &merged, now_ns);
+      struct record_trace merged = unpack(facts, link->trace_key, waiting, &id);
+      // The trace itself may not have waited long enough: facts to come can turn a drop into a keep, not the reverse.
+      answer = (struct trace_facts_verdict){.verdict = sampling_decide(facts->options.sampling, &merged, now_ns),
+                                            .known = true};
+      if (answer.verdict.keep) remember(facts, link->trace_key, &answer.verdict);
     } else if (table_recent_get(facts->verdicts, link->trace_key, &packed)) {
       answer = remembered(facts, packed);
     }
@@ -231,7 +256,10 @@ void trace_facts_remember_kept(struct trace_facts *facts, uint64_t trace_key) {
   // The policy of that time is not known any more; what matters is that its late spans follow.
   struct sampling_verdict verdict = {.keep = true, .policy = SAMPLING_NONE};
   mutex_lock(&facts->lock);
-  table_recent_put(facts->verdicts, trace_key, sampling_verdict_pack(&verdict));
+  if (facts->remembered_kept < facts->options.verdicts_max) {
+    facts->remembered_kept++;
+    table_recent_put(facts->verdicts, trace_key, sampling_verdict_pack(&verdict));
+  }
   mutex_unlock(&facts->lock);
 }
 

@@ -18,7 +18,7 @@ struct trace_facts;
 
 struct trace_facts_options {
   struct sampling *sampling;
-  uint32_t waiting_max;  // traces; default 1 800 000
+  uint32_t waiting_max;  // traces; default 1 000 000
   uint32_t verdicts_max; // remembered, default 1 000 000
   uint32_t requests_max; // request ids linked to traces, default 262 144
 };
@@ -38,11 +38,13 @@ struct trace_facts_verdict {
 // Settle: the verdict of a trace of the record `sequence`, made now when there is none yet. now_ns is monotonic.
 struct trace_facts_verdict trace_facts_settle(struct trace_facts *facts, uint64_t sequence,
                                               const struct record_trace *trace, uint64_t now_ns);
-// Settle: the verdict of the trace a request id was seen on.
+// Settle: the verdict of the trace a request id was seen on. A trace that still waits is kept now when its facts so far
+// say so; else it goes on waiting, and the answer is "drop" for this once.
 struct trace_facts_verdict trace_facts_settle_request(struct trace_facts *facts, uint64_t request_key, uint64_t now_ns);
 // Remembers that the request id belongs to something kept (or not), for logs that carry only the id.
 void trace_facts_note_request(struct trace_facts *facts, uint64_t request_key, const struct sampling_verdict *verdict);
-// After a restart: the trace with this key (segment_index_trace_key) was kept.
+// After a restart: the trace with this key (segment_index_trace_key) was kept. To be called newest first: keys beyond
+// verdicts_max are passed over.
 void trace_facts_remember_kept(struct trace_facts *facts, uint64_t trace_key);
 
 // Any thread. *out_waiting: no verdict yet. False when the trace is neither waiting nor remembered.
