@@ -132,8 +132,10 @@ struct slice correlation_of_span(const struct correlation *correlation, const st
   if (id.len || span->event_count == 0) return id;
   struct otlp_field_iter events = otlp_fields(span->bytes, OTLP_SPAN_EVENTS);
   struct otlp_span_event event;
-  while (!id.len && otlp_span_event_next(&events, &event)) {
-    id = correlation_find(correlation, event.bytes, OTLP_EVENT_ATTRIBUTES);
+  int rank = INT32_MAX; // over all events, as processor/payload_facts does
+  while (otlp_span_event_next(&events, &event)) {
+    struct slice better = find_ranked(correlation, otlp_fields(event.bytes, OTLP_EVENT_ATTRIBUTES), &rank);
+    if (better.len) id = better;
   }
   return id;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Which attributes carry a request id, and finding it in spans, logs, span events, resources and structured log bodies
+// Which attributes carry a request id, and finding it in spans, logs, span events and structured log bodies
 // (strings, and arrays whose first string counts; OTLP "http.request.header.<name>" has arrays). Immutable after
 // creation; any thread.
 #ifndef PROCESSOR_CORRELATION_H
@@ -27,7 +27,7 @@ int correlation_rank(const struct correlation *correlation, struct slice key);
 struct slice correlation_id_of(const struct otlp_any *value);
 // The best-ranked id of validated attributes (field `field` of `message`), empty when none.
 struct slice correlation_find(const struct correlation *correlation, struct slice message, uint32_t field);
-// Of a span (its attributes, then its events'), of a log (attributes, then a kvlist body, then a JSON object as string
+// Of a span (its attributes, then the best-ranked of all its events'), of a log (attributes, then a kvlist body, then a JSON object as string
 // body: top-level members).
 struct slice correlation_of_span(const struct correlation *correlation, const struct otlp_span *span);
 struct slice correlation_of_log(const struct correlation *correlation, const struct otlp_log *log);
