@@ -43,7 +43,8 @@ struct pipeline {
 
   struct journal_record watch_record;
   struct record_facts watch_facts;
-  bool watch_held; // watch_record waits for room in the table
+  bool watch_held;       // watch_record waits for room in the table
+  bool watch_unreadable; // no descriptor or memory for the reader at the moment
   struct journal_record settle_record;
   bool settle_held; // settle_record's kept entry waits for room in the kept journal
   bool settle_peeked;
@@ -74,11 +75,21 @@ static bool record_facts_of(struct pipeline *pipeline, struct payload_facts *bui
     enum otlp_signal signal = record->kind == JOURNAL_TRACES ? OTLP_TRACES : OTLP_LOGS;
     status = payload_facts_build(builder, signal, body, &section, &counts, NULL);
   }
-  return status == STATUS_OK && record_facts_decode(section, facts) == STATUS_OK;
+  // What the intake stored holds no rejected items: with one, items and facts would not agree.
+  return status == STATUS_OK && counts.rejected == 0 && record_facts_decode(section, facts) == STATUS_OK;
 }
 
 static void set_aside(struct pipeline *pipeline, const struct journal_record *record, const char *reason) {
   journal_quarantine(pipeline->options.intake, record, reason);
+}
+
+static uint64_t least(uint64_t a, uint64_t b) {
+  return a < b ? a : b;
+}
+
+// All before the reader's position has been read.
+static uint64_t behind(const struct journal_reader *reader) {
+  return journal_reader_position(reader) - 1;
 }
 
 // --- watch
@@ -87,7 +98,11 @@ static void set_aside(struct pipeline *pipeline, const struct journal_record *re
 static bool watch_one(struct pipeline *pipeline) {
   struct journal_record *record = &pipeline->watch_record;
   if (!pipeline->watch_held) {
-    if (journal_reader_next(pipeline->watch_reader, record) != STATUS_OK) return false;
+    enum status status = journal_reader_next(pipeline->watch_reader, record);
+    pipeline->watch_unreadable = status != STATUS_OK && status != STATUS_END;
+    // At the end the position is behind records that were damaged, too: they are nothing to wait for.
+    if (status == STATUS_END) atomic_u64_set(&pipeline->watched, behind(pipeline->watch_reader));
+    if (status) return false;
     if (!record_facts_of(pipeline, pipeline->watch_builder, record, &pipeline->watch_facts)) {
       set_aside(pipeline, record, "watch: facts do not decode");
       atomic_u64_set(&pipeline->watched, record->sequence);
@@ -148,15 +163,17 @@ static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
     // The reader stops before a record that is not due; it is read again later.
     if (!pipeline->settle_peeked) {
       if (journal_reader_position(pipeline->settle_reader) > pipeline->due_sequence) return false;
-      if (journal_reader_next(pipeline->settle_reader, record) != STATUS_OK) return false;
+      enum status status = journal_reader_next(pipeline->settle_reader, record);
+      if (status == STATUS_END) settled(pipeline, least(pipeline->due_sequence, behind(pipeline->settle_reader)));
+      if (status) return false;
       pipeline->settle_peeked = true;
     }
     if (record->sequence > pipeline->due_sequence) return false; // a gap in the sequence was skipped
     struct record_facts facts;
-    if (record->kind == JOURNAL_EVENTS || (record->kind == JOURNAL_METRICS && !pipeline->options.keep_metrics)) {
+    if (record->kind == JOURNAL_METRICS && !pipeline->options.keep_metrics) {
       pipeline->settle_peeked = false;
       settled(pipeline, record->sequence);
-      return true; // events live in the inbox
+      return true;
     }
     if (!record_facts_of(pipeline, pipeline->settle_builder, record, &facts) ||
         settle_record(pipeline->settle, record, &facts, now_ns)) {
@@ -180,10 +197,6 @@ static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
 
 // --- housekeeping
 // -------------------------------------------------------------------------------------------------------
-
-static uint64_t least(uint64_t a, uint64_t b) {
-  return a < b ? a : b;
-}
 
 static void housekeep(struct pipeline *pipeline) {
   const struct pipeline_options *options = &pipeline->options;
@@ -211,7 +224,7 @@ static void run(void *context) {
     if (progress) continue;
     uint64_t watched = atomic_u64_get(&pipeline->watched);
     uint64_t timeout_ns = HOUSEKEEPING_NS;
-    if (pipeline->settle_held || pipeline->watch_held) {
+    if (pipeline->settle_held || pipeline->watch_held || pipeline->watch_unreadable) {
       timeout_ns = RETRY_NS;
       watched = UINT64_MAX; // new records do not help
     } else if (watched > atomic_u64_get(&pipeline->settled)) {

@@ -206,6 +206,7 @@ static enum otlp_splice_action splice_item(void *context, uint32_t index, struct
   if (index >= settle->facts->item_count || settle->kept_item[index] == NOT_KEPT) return OTLP_SPLICE_DROP;
   if (!settle->rewrites) return OTLP_SPLICE_KEEP;
   struct record_item item = record_facts_item(settle->facts, index);
+  if (item.trace == RECORD_NO_TRACE) return OTLP_SPLICE_KEEP;
   const struct sampling_verdict *verdict = &settle->verdicts[item.trace].verdict;
   if (!sampling_rewrite_trace_state(verdict, otlp_splice_trace_state(item_bytes), &settle->trace_state)) {
     return OTLP_SPLICE_KEEP;
@@ -244,6 +245,7 @@ enum status settle_record(struct settle *settle, const struct journal_record *re
   make_room(settle, facts);
   decide_traces(settle, record->sequence, facts, now_ns);
   decide_requests(settle, facts, now_ns);
+  if (record->kind == JOURNAL_EVENTS) return STATUS_OK; // events live in the inbox; their traces have a verdict now
   decide_items(settle, facts);
   if (settle->kept_items == 0 && record->kind != JOURNAL_METRICS) return STATUS_OK;
   keep_requests(settle, facts);
