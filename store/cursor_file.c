@@ -35,14 +35,29 @@ static bool slot_read(int fd, uint32_t slot, uint64_t *out_sequence, uint64_t *o
   return true;
 }
 
+// A new file's name must survive a power cut as its content does.
+static bool sync_directory(const char *directory) {
+  int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return false;
+  bool synced = fsync(fd) == 0;
+  close(fd);
+  return synced;
+}
+
 enum status cursor_file_open(const char *directory, const char *name, struct cursor_file **out_cursor,
                              uint64_t *out_sequence, struct error *error) {
   _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "slots are stored as they lie in memory");
   char path[4096];
   int len = snprintf(path, sizeof(path), "%s/%s.cursor", directory, name);
   if (len < 0 || (size_t)len >= sizeof(path)) return error_set(error, STATUS_INVALID, "%s: path too long", directory);
+  bool is_new = access(path, F_OK) != 0;
   int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0) return error_set(error, STATUS_IO, "%s: %s", path, strerror(errno));
+  if (is_new && !sync_directory(directory)) {
+    enum status status = error_set(error, STATUS_IO, "%s: not synced: %s", directory, strerror(errno));
+    close(fd);
+    return status;
+  }
   struct cursor_file *cursor = calloc(1, sizeof(*cursor));
   ASSERT(cursor);
   cursor->fd = fd;
