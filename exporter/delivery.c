@@ -46,9 +46,8 @@ struct delivery {
   enum journal_kind kind;
   uint64_t first, last;
   uint32_t items, records;
-  bool single; // the next batch holds one record: the last one was refused as a whole
-  uint64_t single_until;
-  bool record_held; // `record` was read and belongs to the next batch
+  uint64_t single_until; // up to here each record goes alone: their batch was refused as a whole
+  bool record_held;      // `record` was read and belongs to the next batch
   struct journal_record record;
 
   uint64_t backoff_ns, saved_ns, saved_sequence;
@@ -112,12 +111,13 @@ static bool add_record(struct delivery *delivery) {
   if (delivery->records > 0) {
     bool fits = record->kind == delivery->kind &&
                 delivery->batch.len + record->body_raw_bytes <= delivery->options.batch_bytes_max;
-    if (!fits || delivery->single) return false;
+    if (!fits || delivery->first <= delivery->single_until) return false;
   }
   enum status status = journal_record_body(record, &delivery->body, &body);
   if (!status) status = buffer_append_slice(&delivery->batch, body);
   if (status) {
     journal_quarantine(delivery->options.journal, record, "delivery: the body does not decode");
+    if (delivery->records == 0) advance(delivery, record->sequence);
     return true;
   }
   if (delivery->records == 0) {
@@ -145,7 +145,6 @@ static bool gather(struct delivery *delivery) {
       if (delivery->records == 0) advance(delivery, delivery->record.sequence);
       continue;
     }
-    if (delivery->record.sequence > delivery->single_until) delivery->single = false;
     if (!add_record(delivery)) {
       delivery->record_held = true;
       break;
@@ -237,6 +236,7 @@ static void dead_letter(struct delivery *delivery, const struct delivery_result 
     if (journal_segments(delivery->dead_letters, &oldest, 1) > 1) {
       journal_delete_before(delivery->dead_letters, oldest.last_sequence + 1);
       status = journal_append(delivery->dead_letters, &entry, NULL, NULL, &error);
+      if (!status) status = journal_flush(delivery->dead_letters);
     }
   }
   log_write(LOG_ERROR, "delivery",
@@ -257,7 +257,6 @@ static void refused(struct delivery *delivery, const struct delivery_result *res
     dead_letter(delivery, result);
     return;
   }
-  delivery->single = true;
   delivery->single_until = delivery->last;
   delivery->record_held = false;
   journal_reader_seek(delivery->reader, delivery->first);

@@ -216,10 +216,8 @@ static enum status add_header(struct otlp *otlp, const char *header, struct erro
 static enum status create_grpc(struct otlp *otlp, const struct otlp_options *options, bool use_tls,
                                struct error *error) {
   const char *host = strstr(options->endpoint, "://") + 3;
-  char target[URL_BYTES_MAX];
+  char target[URL_BYTES_MAX + sizeof(":4317")];
   snprintf(target, sizeof(target), "%.*s", (int)strcspn(host, "/"), host);
-  if (!target[0])
-    return error_set(error, STATUS_INVALID, "exporters.otlp.endpoint: no host in '%.80s'", options->endpoint);
   const char *port = strrchr(target, ':');
   if (!port || strchr(port, ']')) {
     size_t len = strlen(target);
@@ -238,7 +236,6 @@ static enum status create_grpc(struct otlp *otlp, const struct otlp_options *opt
 
 static enum status create_http(struct otlp *otlp, const struct otlp_options *options, struct error *error) {
   size_t len = strlen(options->endpoint);
-  if (len >= URL_BYTES_MAX) return error_set(error, STATUS_INVALID, "exporters.otlp.endpoint: too long");
   memcpy(otlp->url, options->endpoint, len + 1);
   const char *host = strstr(otlp->url, "://") + 3;
   size_t path = (size_t)(host - otlp->url) + strcspn(host, "/");
@@ -258,6 +255,13 @@ enum status otlp_create(const struct otlp_options *options, void **out_context, 
   bool use_tls = strncmp(options->endpoint, "https://", 8) == 0;
   if (!use_tls && strncmp(options->endpoint, "http://", 7) != 0) {
     return error_set(error, STATUS_INVALID, "exporters.otlp.endpoint: must begin with http:// or https://");
+  }
+  const char *host = strstr(options->endpoint, "://") + 3;
+  if (strcspn(host, ":/") == 0) {
+    return error_set(error, STATUS_INVALID, "exporters.otlp.endpoint: no host in '%.80s'", options->endpoint);
+  }
+  if (strlen(options->endpoint) >= URL_BYTES_MAX) {
+    return error_set(error, STATUS_INVALID, "exporters.otlp.endpoint: longer than %d bytes", URL_BYTES_MAX - 1);
   }
   struct otlp *otlp = calloc(1, sizeof(*otlp));
   ASSERT(otlp);
