@@ -104,6 +104,15 @@ static bool wanted(const struct delivery *delivery, enum journal_kind kind) {
   return (delivery->options.kinds >> kind & 1) != 0;
 }
 
+// `record` is not sent: done at once, or with the batch it lies behind.
+static void pass_over(struct delivery *delivery) {
+  if (delivery->records == 0) {
+    advance(delivery, delivery->record.sequence);
+  } else {
+    delivery->last = delivery->record.sequence;
+  }
+}
+
 // Adds `record` to the batch; false when it belongs to the next one.
 static bool add_record(struct delivery *delivery) {
   struct journal_record *record = &delivery->record;
@@ -117,7 +126,7 @@ static bool add_record(struct delivery *delivery) {
   if (!status) status = buffer_append_slice(&delivery->batch, body);
   if (status) {
     journal_quarantine(delivery->options.journal, record, "delivery: the body does not decode");
-    if (delivery->records == 0) advance(delivery, record->sequence);
+    pass_over(delivery);
     return true;
   }
   if (delivery->records == 0) {
@@ -142,7 +151,7 @@ static bool gather(struct delivery *delivery) {
     }
     delivery->record_held = false;
     if (!wanted(delivery, delivery->record.kind)) {
-      if (delivery->records == 0) advance(delivery, delivery->record.sequence);
+      pass_over(delivery);
       continue;
     }
     if (!add_record(delivery)) {
