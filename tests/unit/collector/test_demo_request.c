@@ -47,7 +47,7 @@ static int teardown(void **state) {
 static struct demo_counts make(struct fixture *fixture, uint64_t seed) {
   buffer_clear(&fixture->traces);
   buffer_clear(&fixture->logs);
-  struct demo_counts counts = demo_request(seed, NOW, &fixture->traces, &fixture->logs);
+  struct demo_counts counts = demo_request(seed, seed, NOW, &fixture->traces, &fixture->logs);
   assert_false(fixture->traces.failed || fixture->logs.failed);
   return counts;
 }
