@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a payload to the acknowledgement, with a real journal.
+#include "collector/intake.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/processor/facts_fixture.h"
+#include "tests/unit/store/temporary.h"
+
+#define THREADS 4
+#define EACH    200
+
+struct answers {
+  struct mutex lock;
+  uint32_t count;
+  enum status status; // of the last one
+  uint64_t accepted, rejected;
+  char reason[200], words[ERROR_TEXT_MAX];
+};
+
+struct fixture {
+  struct temporary *temporary;
+  struct facts_fixture facts;
+  struct journal *journal;
+  struct intake *intake;
+  struct sink sink;
+  struct answers answers;
+  struct journal_io io;
+  struct atomic_bool_box disk_full;
+};
+
+static ssize_t full_pwritev(void *context, int fd, const struct iovec *iov, int count, off_t offset) {
+  struct fixture *fixture = context;
+  if (atomic_bool_get(&fixture->disk_full)) return -ENOSPC;
+  return journal_io_system()->pwritev(NULL, fd, iov, count, offset);
+}
+
+static int setup(void **state) {
+  struct fixture *fixture = calloc(1, sizeof(*fixture));
+  void *temporary = NULL;
+  if (temporary_setup(&temporary)) return -1;
+  fixture->temporary = temporary;
+  mutex_init(&fixture->answers.lock);
+  const struct sampling_policy policies[] = {{.kind = SAMPLING_ERRORS}};
+  facts_fixture_init(&fixture->facts, policies, 1);
+  fixture->io = *journal_io_system();
+  fixture->io.context = fixture;
+  fixture->io.pwritev = full_pwritev;
+  struct journal_options options = {.name = "intake",
+                                    .directory = temporary_path(temporary, "intake"),
+                                    .quarantine_directory = temporary_path(temporary, "quarantine"),
+                                    .io = &fixture->io,
+                                    .clock = clock_system()};
+  if (journal_open(&options, &fixture->journal, NULL)) return -1;
+  fixture->intake = intake_create(&(struct intake_options){.journal = fixture->journal,
+                                                           .facts = facts_fixture_options(&fixture->facts),
+                                                           .clock = clock_system(),
+                                                           .metrics = fixture->facts.metrics});
+  fixture->sink = intake_sink(fixture->intake);
+  *state = fixture;
+  return 0;
+}
+
+static int teardown(void **state) {
+  struct fixture *fixture = *state;
+  journal_close(fixture->journal);
+  intake_destroy(fixture->intake);
+  facts_fixture_finish(&fixture->facts);
+  mutex_finish(&fixture->answers.lock);
+  void *temporary = fixture->temporary;
+  int result = temporary_teardown(&temporary);
+  free(fixture);
+  return result;
+}
+
+static void on_done(void *context, enum status status, const struct sink_outcome *outcome, const struct error *error) {
+  struct answers *answers = context;
+  mutex_lock(&answers->lock);
+  answers->count++;
+  answers->status = status;
+  if (status == STATUS_OK) {
+    answers->accepted += outcome->accepted;
+    answers->rejected += outcome->rejected;
+    snprintf(answers->reason, sizeof(answers->reason), "%s", outcome->reason ? outcome->reason : "");
+  }
+  snprintf(answers->words, sizeof(answers->words), "%s", error->text);
+  mutex_unlock(&answers->lock);
+}
+
+static enum status submit(struct fixture *fixture, enum journal_kind kind, struct slice body) {
+  struct error error = {""};
+  enum status status = fixture->sink.submit(fixture->sink.context, kind, 7, body, on_done, &fixture->answers, &error);
+  assert_int_equal(status != STATUS_OK, error.text[0] != 0);
+  journal_flush(fixture->journal);
+  return status;
+}
+
+static void check_balance(struct fixture *fixture, uint64_t stored, uint64_t refused, uint64_t rejected) {
+  struct intake_balance balance = intake_balance(fixture->intake);
+  assert_int_equal(balance.stored, stored);
+  assert_int_equal(balance.refused, refused);
+  assert_int_equal(balance.rejected, rejected);
+  assert_int_equal(balance.received, stored + refused + rejected);
+}
+
+static uint32_t records(struct fixture *fixture, struct journal_record *out_last, struct buffer *body) {
+  struct journal_reader *reader;
+  struct journal_record record;
+  uint32_t count = 0;
+  assert_int_equal(journal_reader_open(fixture->journal, 1, &reader), STATUS_OK);
+  while (journal_reader_next(reader, &record) == STATUS_OK) {
+    struct slice plain;
+    assert_int_equal(journal_record_body(&record, body, &plain), STATUS_OK);
+    if (!record.body_compressed) {
+      buffer_clear(body);
+      buffer_append_slice(body, plain);
+    }
+    struct record_facts facts;
+    if (record.kind != JOURNAL_METRICS) {
+      assert_int_equal(record_facts_decode(record.section, &facts), STATUS_OK);
+      assert_int_equal(facts.item_count, record.item_count);
+    }
+    *out_last = record;
+    count++;
+  }
+  journal_reader_close(reader);
+  return count;
+}
+
+static struct slice good_span(void) {
+  return span_of(trace_id_of(1), 1, 2, nothing());
+}
+static struct slice bad_span(void) {
+  return span_of(SLICE_LITERAL("short"), 1, 2, nothing());
+}
+
+static void test_what_is_accepted_is_stored_as_it_came(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer body;
+  struct journal_record record;
+  buffer_init(&body, 1 << 20);
+  struct slice request = request_of(JOIN(good_span(), good_span()));
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request), STATUS_OK);
+  assert_int_equal(fixture->answers.count, 1);
+  assert_int_equal(fixture->answers.accepted, 2);
+  assert_string_equal(fixture->answers.reason, "");
+  assert_int_equal(records(fixture, &record, &body), 1);
+  assert_true(slice_equal(buffer_slice(&body), request));
+  assert_int_equal(record.kind, JOURNAL_TRACES);
+  assert_int_equal(record.project, 7);
+  assert_int_equal(record.item_count, 2);
+  assert_true(record.received_ns > 0);
+  check_balance(fixture, 2, 0, 0);
+
+  assert_int_equal(submit(fixture, JOURNAL_LOGS, request_of(log_of(nothing(), 9, nothing()))), STATUS_OK);
+  // One gauge with two points.
+  struct slice metric = FIELD(2, text(1, "m"), FIELD(5, FIELD(1, fixed64(3, 1)), FIELD(1, fixed64(3, 2))));
+  struct slice metrics = FIELD(1, FIELD(2, metric));
+  assert_int_equal(submit(fixture, JOURNAL_METRICS, metrics), STATUS_OK);
+  assert_int_equal(records(fixture, &record, &body), 3);
+  assert_int_equal(record.item_count, 2);
+  assert_true(slice_equal(buffer_slice(&body), metrics));
+  check_balance(fixture, 5, 0, 0);
+  buffer_finish(&body);
+}
+
+static void test_partial_rejection_stores_the_rest(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer body;
+  struct journal_record record;
+  buffer_init(&body, 1 << 20);
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request_of(JOIN(good_span(), bad_span(), good_span()))), STATUS_OK);
+  assert_int_equal(fixture->answers.accepted, 2);
+  assert_int_equal(fixture->answers.rejected, 1);
+  assert_string_equal(fixture->answers.reason, "span 1: trace_id must be 16 bytes and not all zero");
+  assert_int_equal(records(fixture, &record, &body), 1);
+  assert_int_equal(record.item_count, 2);
+  assert_true(slice_equal(buffer_slice(&body), request_of(JOIN(good_span(), good_span()))));
+  check_balance(fixture, 2, 0, 1);
+  // Nothing is left: answered at once, nothing stored. The same for nothing sent.
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request_of(JOIN(bad_span(), bad_span()))), STATUS_OK);
+  assert_int_equal(fixture->answers.count, 2);
+  assert_int_equal(fixture->answers.rejected, 3);
+  assert_int_equal(submit(fixture, JOURNAL_LOGS, nothing()), STATUS_OK);
+  assert_int_equal(fixture->answers.count, 3);
+  assert_int_equal(records(fixture, &record, &body), 1);
+  check_balance(fixture, 2, 0, 3);
+  buffer_finish(&body);
+}
+
+static void test_malformed_is_refused_at_once(void **state) {
+  struct fixture *fixture = *state;
+  struct slice broken = SLICE_LITERAL("\x0a\x05xx");
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, broken), STATUS_INVALID);
+  assert_int_equal(submit(fixture, JOURNAL_LOGS, broken), STATUS_INVALID);
+  assert_int_equal(submit(fixture, JOURNAL_METRICS, broken), STATUS_INVALID);
+  assert_int_equal(submit(fixture, JOURNAL_EVENTS, SLICE_LITERAL("{}")), STATUS_UNSUPPORTED);
+  assert_int_equal(fixture->answers.count, 0);
+  check_balance(fixture, 0, 0, 0);
+  assert_int_equal(journal_durable_sequence(fixture->journal), 0);
+}
+
+static void test_a_failing_journal_is_said(void **state) {
+  struct fixture *fixture = *state;
+  atomic_bool_set(&fixture->disk_full, true);
+  struct slice request = request_of(JOIN(good_span(), bad_span()));
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request), STATUS_OK); // queued; the writer finds out
+  assert_int_equal(fixture->answers.count, 1);
+  assert_true(status_is_retryable(fixture->answers.status));
+  assert_string_equal(fixture->answers.words, "the journal could not be written");
+  check_balance(fixture, 0, 2, 0);
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request), STATUS_UNAVAILABLE); // known by now
+  assert_int_equal(fixture->answers.count, 1);
+  check_balance(fixture, 0, 4, 0);
+}
+
+static void test_drain_refuses(void **state) {
+  struct fixture *fixture = *state;
+  struct error error = {""};
+  assert_int_equal(fixture->sink.ready(fixture->sink.context, &error), STATUS_OK);
+  intake_drain(fixture->intake);
+  assert_int_equal(fixture->sink.ready(fixture->sink.context, &error), STATUS_UNAVAILABLE);
+  assert_string_equal(error.text, "shutting down");
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request_of(good_span())), STATUS_UNAVAILABLE);
+  assert_int_equal(fixture->answers.count, 0);
+  check_balance(fixture, 0, 0, 0);
+}
+
+static void test_a_full_journal_is_not_ready(void **state) {
+  struct fixture *fixture = *state;
+  struct intake *tight = intake_create(&(struct intake_options){.journal = fixture->journal,
+                                                                .facts = facts_fixture_options(&fixture->facts),
+                                                                .clock = clock_system(),
+                                                                .metrics = fixture->facts.metrics,
+                                                                .journal_bytes_max = 1});
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request_of(good_span())), STATUS_OK);
+  struct error error = {""};
+  assert_int_equal(intake_sink(tight).ready(tight, &error), STATUS_UNAVAILABLE);
+  assert_non_null(strstr(error.text, "journal.intake_max_bytes"));
+  assert_int_equal(fixture->sink.ready(fixture->sink.context, &error), STATUS_OK); // none set: no limit
+  intake_destroy(tight);
+}
+
+struct submitter {
+  struct fixture *fixture;
+  struct slice request;
+  struct thread thread;
+};
+
+static void submit_many(void *context) {
+  struct submitter *submitter = context;
+  struct sink sink = submitter->fixture->sink;
+  for (int i = 0; i < EACH; i++) {
+    ASSERT(sink.submit(sink.context, JOURNAL_TRACES, 1, submitter->request, on_done, &submitter->fixture->answers,
+                       NULL) == STATUS_OK);
+  }
+}
+
+// Every submit is answered once, whoever submits.
+static void test_many_threads(void **state) {
+  struct fixture *fixture = *state;
+  struct submitter submitters[THREADS];
+  struct slice request = request_of(JOIN(good_span(), bad_span(), good_span()));
+  for (int i = 0; i < THREADS; i++) {
+    submitters[i] = (struct submitter){.fixture = fixture, .request = request};
+    assert_int_equal(thread_start(&submitters[i].thread, "submitter", submit_many, &submitters[i]), STATUS_OK);
+  }
+  for (int i = 0; i < THREADS; i++) thread_join(&submitters[i].thread);
+  assert_int_equal(journal_flush(fixture->journal), STATUS_OK);
+  assert_int_equal(fixture->answers.count, THREADS * EACH);
+  check_balance(fixture, THREADS * EACH * 2, 0, THREADS * EACH);
+  struct buffer body;
+  struct journal_record record;
+  buffer_init(&body, 1 << 20);
+  assert_int_equal(records(fixture, &record, &body), THREADS * EACH);
+  buffer_finish(&body);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_what_is_accepted_is_stored_as_it_came),
+      TEST(test_partial_rejection_stores_the_rest),
+      TEST(test_malformed_is_refused_at_once),
+      TEST(test_a_failing_journal_is_said),
+      TEST(test_drain_refuses),
+      TEST(test_a_full_journal_is_not_ready),
+      TEST(test_many_threads),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
