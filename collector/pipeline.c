@@ -222,15 +222,15 @@ static void run(void *context) {
       housekeep(pipeline);
     }
     if (progress) continue;
-    uint64_t watched = atomic_u64_get(&pipeline->watched);
+    uint64_t after = journal_reader_position(pipeline->watch_reader) - 1;
     uint64_t timeout_ns = HOUSEKEEPING_NS;
     if (pipeline->settle_held || pipeline->watch_held || pipeline->watch_unreadable) {
       timeout_ns = RETRY_NS;
-      watched = UINT64_MAX; // new records do not help
-    } else if (watched > atomic_u64_get(&pipeline->settled)) {
+      after = UINT64_MAX; // new records do not help
+    } else if (atomic_u64_get(&pipeline->watched) > atomic_u64_get(&pipeline->settled)) {
       timeout_ns = checkpoint_interval_ns(pipeline);
     }
-    journal_wait(pipeline->options.intake, watched, timeout_ns);
+    journal_wait(pipeline->options.intake, after, timeout_ns);
   }
 }
 
@@ -266,6 +266,8 @@ enum status pipeline_start(const struct pipeline_options *options, struct pipeli
                      "Records settled before decision_wait because the table of waiting traces was full.");
   uint64_t start = request_store_settled_sequence(options->requests) + 1;
   if (start < journal_first_sequence(options->intake)) start = journal_first_sequence(options->intake);
+  // Without journal.sync: always a power failure may leave the intake shorter than what was settled of it.
+  if (start > journal_durable_sequence(options->intake) + 1) start = journal_durable_sequence(options->intake) + 1;
   atomic_u64_set(&pipeline->watched, start - 1);
   settled(pipeline, start - 1);
   pipeline->due_sequence = start - 1;
