@@ -317,7 +317,7 @@ static size_t leave_encoded(void *context, struct MHD_Connection *connection, ch
   return strlen(text);
 }
 
-static void on_log(void *context, const char *format, va_list arguments) {
+__attribute__((format(printf, 2, 0))) static void on_log(void *context, const char *format, va_list arguments) {
   struct http_server *server = context;
   char text[256];
   if (vsnprintf(text, sizeof(text), format, arguments) < 0) return;
