@@ -26,12 +26,11 @@
 #include "store/project_store.h"
 #include "ui/ui_routes.h"
 
-#define GRACE_NS              (10 * NS_PER_S)
-#define KEPT_SYNC_INTERVAL_NS (200 * NS_PER_MS)
-#define UI_BODY_BYTES_MAX     (1u << 20)
-#define PENDING_BYTES_MAX     (32u << 20)
-#define PATH_BYTES_MAX        4096
-#define FAILED_AFTER_NS       (30 * NS_PER_S)
+#define GRACE_NS          (10 * NS_PER_S)
+#define UI_BODY_BYTES_MAX (1u << 20)
+#define PENDING_BYTES_MAX (32u << 20)
+#define PATH_BYTES_MAX    4096
+#define FAILED_AFTER_NS   (30 * NS_PER_S)
 
 // --- paths
 // ----------------------------------------------------------------------------------------------------------------
@@ -164,12 +163,11 @@ static enum status open_journals(struct collector *collector, struct error *erro
   };
   enum status status = journal_open(&intake, &collector->intake_journal, error);
   if (status) return status;
-  // The kept journal is synced on a timer: until then its records can be made again from the intake.
+  // Its appends do not wait for the sync; exporters read what is synced.
   struct journal_options kept = intake;
   kept.name = "kept";
   kept.directory = collector->paths.kept;
-  kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_INTERVAL;
-  kept.sync_interval_ns = KEPT_SYNC_INTERVAL_NS;
+  kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_ALWAYS;
   kept.bytes_max = options->journal_kept_max_bytes;
   return request_store_open(&(struct request_store_options){.kept = kept, .intake = collector->intake_journal},
                             &collector->requests, error);
