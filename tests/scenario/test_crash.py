@@ -11,7 +11,7 @@ import otlp_messages as otlp
 from otlp_client import Client
 from waiting import FACTOR, wait_until
 
-ROUNDS = int(os.environ.get("CULPRIT_CRASH_ROUNDS", "50"))
+ROUNDS = int(os.environ.get("CULPRIT_CRASH_ROUNDS", "60"))
 SENDERS = 3
 SPANS = 8  # in a request
 ENCODINGS = ["grpc", "protobuf", "json"]
@@ -137,3 +137,28 @@ def test_p14_kill_9_under_load(running):
         found = culprit.find(trace_id.hex())
         assert len(found["spans"]) == count and len(found["logs"]) == (not count), trace_id.hex()
         assert len(found["events"]) == (kind is not None), trace_id.hex()
+
+
+def test_damage_and_a_torn_tail_do_not_keep_it_from_starting(running):
+    """Records around the damage survive; the damaged bytes are kept aside, counted and logged."""
+    culprit = running.start(sampling_decision_wait="3600s")  # everything stays in the intake
+    client = running.client(culprit)
+    trace_ids = [otlp.new_trace_id() for _ in range(30)]
+    noises = [os.urandom(3000) for _ in trace_ids]  # do not compress: they lie in the file as they are
+    for trace_id, noise in zip(trace_ids, noises):
+        assert client.traces(otlp.traces([otlp.span(trace_id, values={"noise": noise})])).ok
+    culprit.kill()
+    [segment] = (culprit.data_dir / "journal" / "intake").glob("*.seg")
+    content = bytearray(segment.read_bytes())
+    inside = content.index(noises[12][100:200])
+    content[inside:inside + 40] = bytes(40)
+    torn = content.index(noises[-1][100:200]) + 1000
+    segment.write_bytes(content[:torn])
+    backend = running.backend()
+    culprit = running.start(culprit.data_dir, backend=backend)
+    survivors = set(trace_ids) - {trace_ids[12], trace_ids[-1]}
+    wait_until(lambda: {span.trace_id for span in backend.spans()} >= survivors, 20, "every undamaged record")
+    assert {span.trace_id for span in backend.spans()} == survivors
+    assert culprit.metrics().sum("culprit_journal_quarantined_total", journal="intake") >= 1
+    assert any((culprit.data_dir / "quarantine").iterdir())
+    assert running.client(culprit).traces(otlp.several("traces", 1)).ok

@@ -2,6 +2,7 @@
 """The exporter against a scripted backend: what is sent equals what came in, and every answer of OTLP 1.11's tables
 (P15, P16; R5, R8, R10, Z5) leads to what they say: sent on, tried again, or put among the dead letters."""
 import email.utils
+import os
 import socket
 import time
 
@@ -365,3 +366,38 @@ def test_dead_letters_are_on_disk_with_their_reason(running):
     assert running.client(culprit).traces(otlp.several("traces", 1)).ok
     wait_until(lambda: backend.items(), 10, "what came after it")
     assert all(span.trace_id != trace_id for span in backend.spans())
+
+
+def test_a_backend_that_is_away_until_the_budgets_are_full(running):
+    """The kept journal fills up, then the intake; then senders are refused. Nothing accepted makes room for it, and all
+    of it is sent when the backend is back."""
+    backend = running.backend()
+    backend.stop()
+    culprit = running.start(backend=backend, journal_kept_max_bytes="4MiB", journal_intake_max_bytes="4MiB",
+                            journal_segment_bytes="256KiB")
+    client = running.client(culprit)
+    accepted = set()
+    noise = os.urandom(1 << 20)
+
+    def send():
+        trace_id = otlp.new_trace_id()
+        at = len(accepted) * 997 % 900_000
+        answer = client.traces(otlp.traces([otlp.span(trace_id, values={"noise": noise[at:at + 50_000]})]))
+        if answer.ok:
+            accepted.add(trace_id)
+        else:
+            assert answer.meaning == "unavailable" and answer.retry_s >= 1
+        return answer.ok
+
+    def full():
+        while send():
+            pass
+        journal = culprit.api("/status")["journal"]
+        return all(journal[name]["bytes"] > (4 << 20) - (512 << 10) for name in ("kept", "intake"))
+
+    wait_until(full, 30, "both journals to be full")
+    assert len(accepted) * 50_000 > 6 << 20 and not send()
+    assert culprit.request("GET", "/health/ready")[0] == 503
+    backend.start()
+    wait_until(lambda: {span.trace_id for span in backend.spans()} >= accepted, 60, "all that was accepted")
+    wait_until(lambda: client.traces(otlp.several("traces", 1)).ok, 10, "room again")

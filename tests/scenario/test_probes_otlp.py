@@ -119,11 +119,13 @@ def test_p02_metrics_are_answered_with_a_warning(client):
 # --- P3: encodings (E6, E7)
 
 
-@pytest.mark.parametrize("compression", ["identity", "gzip", "deflate", "zstd"])
-def test_p03_content_encodings(culprit, client, signal, compression):
-    if client.encoding == "grpc" and compression == "zstd":
-        pytest.skip("gRPC has no zstd")
-    trace_id = otlp.new_trace_id()
+COMPRESSIONS = [("grpc", "identity"), ("grpc", "gzip"), ("grpc", "deflate"),  # gRPC has no zstd
+                *((encoding, name) for encoding in HTTP_ENCODINGS for name in ("identity", "gzip", "deflate", "zstd"))]
+
+
+@pytest.mark.parametrize("encoding, compression", COMPRESSIONS)
+def test_p03_content_encodings(culprit, clients, signal, encoding, compression):
+    client, trace_id = clients[encoding], otlp.new_trace_id()
     answer = client.send(signal, otlp.several(signal, 50, trace_id), compression=compression)
     assert answer.ok and not answer.has_partial, answer
     wait_stored(culprit, signal, trace_id, 50)
@@ -265,15 +267,25 @@ def test_p06_too_large_plain_grpc(culprit, clients, signal):
     assert_memory_flat(culprit, before)
 
 
-@pytest.mark.parametrize("compression", ["gzip", "deflate", "zstd"])
-def test_p06_decompression_bomb(culprit, client, signal, compression):
-    if client.encoding == "grpc" and compression == "zstd":
-        pytest.skip("gRPC has no zstd")
-    before = culprit.memory_peak()
+@pytest.mark.parametrize("encoding, compression", [pair for pair in COMPRESSIONS if pair[1] != "identity"])
+def test_p06_decompression_bomb(culprit, clients, signal, encoding, compression):
+    client, before = clients[encoding], culprit.memory_peak()
     with Untouched(culprit, signal):
         answer = client.send(signal, b"\0" * (LIMIT + (1 << 20)), compression=compression)
         assert answer.meaning == "too large" and answer.message and answer.retry_s is None, answer
     assert_memory_flat(culprit, before)
+
+
+def test_p06_the_limits_can_be_set(running):
+    """Z1: before and after decompression."""
+    culprit = running.start(ingest_max_request_bytes="16KiB", ingest_max_decoded_bytes="64KiB")
+    noise = os.urandom(9_000).hex()  # 18 kB that compress to half
+    for encoding in ENCODINGS:
+        client = running.client(culprit, encoding)
+        assert client.traces(otlp.traces([otlp.span(values={"noise": noise})])).meaning == "too large"
+        assert client.traces(otlp.traces([otlp.span(values={"noise": noise})]), compression="gzip").ok
+        text = otlp.traces([otlp.span(values={"text": "x" * 70_000})])
+        assert client.traces(text, compression="gzip").meaning == "too large"
 
 
 # --- P7: methods, types, encodings (R6 for the body, E5 for its type)

@@ -6,11 +6,13 @@ import os
 from celery import Celery
 from celery.signals import worker_ready
 
+import shop_broker  # noqa: F401, names the transport
+
 logger = logging.getLogger("shop.tasks")
 logger.setLevel(logging.INFO)
 folder = os.environ["SHOP_BROKER"]
 
-app = Celery("shop_tasks", broker="filesystem://")
+app = Celery("shop_tasks", broker="wholefiles://")
 app.conf.update(
     broker_transport_options={"data_folder_in": folder, "data_folder_out": folder, "control_folder": folder,
                               "polling_interval": 0.02},
