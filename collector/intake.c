@@ -7,9 +7,12 @@
 
 #include <stdlib.h>
 
+#include "processor/event_facts.h"
 #include "proto/otlp_splice.h"
 
-#define BUILDERS_MAX 16
+#define BUILDERS_MAX        16
+#define EVENT_BYTES_MAX     ((size_t)64 << 20)
+#define EVENT_SECTION_BYTES 1024
 
 struct intake {
   struct intake_options options;
@@ -155,6 +158,34 @@ static enum status submit_scanned(struct intake *intake, struct journal_entry *e
   return status;
 }
 
+// One event document of a Sentry SDK. Parsers are as large as what they parsed, so they are not kept.
+static enum status submit_event(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
+                                struct error *error) {
+  struct json_parser *parser = json_parser_create(EVENT_BYTES_MAX);
+  struct buffer section;
+  buffer_init(&section, EVENT_SECTION_BYTES);
+  struct json_value event;
+  enum status status = parser ? json_parse(parser, entry->body, &event, error)
+                              : error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
+  if (!status && json_type_of(event) != JSON_OBJECT) {
+    status = error_set(error, STATUS_INVALID, "the event is not a JSON object");
+  }
+  if (!status && event_facts_build(event, &section)) {
+    status = error_set(error, STATUS_INTERNAL, "the event's facts cannot be written");
+  }
+  if (status) {
+    free(waiting);
+  } else {
+    waiting->outcome.accepted = entry->item_count = 1;
+    entry->section = buffer_slice(&section);
+    // Scrubbing belongs here: the last place before anything is written, with the event parsed.
+    status = append(intake, entry, waiting, error);
+  }
+  buffer_finish(&section);
+  json_parser_destroy(parser);
+  return status;
+}
+
 static enum status intake_submit(void *context, enum journal_kind kind, uint32_t project, struct slice body,
                                  sink_done_fn done, void *done_context, struct error *error) {
   struct intake *intake = context;
@@ -181,6 +212,7 @@ static enum status intake_submit(void *context, enum journal_kind kind, uint32_t
     entry.item_count = points > UINT32_MAX ? UINT32_MAX : (uint32_t)points;
     return append(intake, &entry, waiting, error);
   }
+  if (kind == JOURNAL_EVENTS) return submit_event(intake, &entry, waiting, error);
   struct payload_facts *builder = take_builder(intake);
   enum status status = submit_scanned(intake, &entry, waiting, builder, error);
   give_builder(intake, builder);

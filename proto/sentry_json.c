@@ -7,7 +7,7 @@
 
 // The bytes at the front of `text` that are a number JSON has no form for; 0: none.
 static size_t non_number(struct slice text) {
-  static const struct slice words[] = {SLICE_LITERAL("NaN"), SLICE_LITERAL("Infinity"), SLICE_LITERAL("-Infinity")};
+  const struct slice words[] = {SLICE_LITERAL("NaN"), SLICE_LITERAL("Infinity"), SLICE_LITERAL("-Infinity")};
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
     if (slice_starts_with(text, words[i])) return words[i].len;
   }
