@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Answers of the Sentry door: JSON as Relay gives it, always with the CORS headers that let browsers read it, and what
+// tells SDKs to hold back. Codes come from receiver/reply. Functions that answer follow the rules of
+// http_request_reply.
+#ifndef RECEIVER_SENTRY_REPLY_H
+#define RECEIVER_SENTRY_REPLY_H
+
+#include "base/slice.h"
+#include "base/status.h"
+#include "net/http_server.h"
+
+// Access-Control-Allow-Origin and what may be read; for answers that others write.
+void sentry_reply_add_cors(struct http_request *request);
+// {"id":"<event_id>"}, or {} when it is "".
+void sentry_reply_success(struct http_request *request, const char *event_id);
+// {"detail":…,"causes":[…]}: what kind of failure it is, and the words of error (may be NULL).
+void sentry_reply_failure(struct http_request *request, enum status status, const struct error *error);
+// An image of one transparent pixel, for requests made by <img>.
+void sentry_reply_pixel(struct http_request *request);
+// The answer of a preflight.
+void sentry_reply_preflight(struct http_request *request);
+
+#endif
