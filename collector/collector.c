@@ -17,12 +17,14 @@
 #include "collector/inbox.h"
 #include "collector/observe.h"
 #include "collector/pipeline.h"
+#include "collector/project_keys.h"
 #include "exporter/delivery.h"
 #include "exporter/otlp.h"
 #include "net/grpc_server.h"
 #include "net/http_server.h"
 #include "receiver/otlp_grpc.h"
 #include "receiver/otlp_http.h"
+#include "receiver/sentry_http.h"
 #include "store/project_store.h"
 #include "ui/ui_routes.h"
 
@@ -30,6 +32,7 @@
 #define UI_BODY_BYTES_MAX (1u << 20)
 #define PENDING_BYTES_MAX (32u << 20)
 #define PATH_BYTES_MAX    4096
+#define INGEST_ROUTES_MAX 64
 #define FAILED_AFTER_NS   (30 * NS_PER_S)
 
 // --- paths
@@ -63,6 +66,10 @@ struct collector {
   struct otlp_door *door;
   struct otlp_http *otlp_http;
   struct otlp_grpc otlp_grpc;
+  struct project_keys *project_keys;
+  struct sentry_door *sentry_door;
+  struct sentry_http *sentry_http;
+  struct http_route ingest_routes[INGEST_ROUTES_MAX];
   struct observe *observe;
   struct ui_options ui;
   struct http_route ui_routes[UI_ROUTES_MAX];
@@ -142,6 +149,9 @@ void collector_get_addresses(const struct collector *collector, struct collector
   effective_address(options->listen_grpc, collector->grpc_port, out_addresses->grpc, sizeof(out_addresses->grpc));
   effective_address(options->listen_http, collector->http_port, out_addresses->http, sizeof(out_addresses->http));
   effective_address(options->listen_ui, collector->ui_port, out_addresses->ui, sizeof(out_addresses->ui));
+  snprintf(out_addresses->sentry_dsn, sizeof(out_addresses->sentry_dsn), "%s://%s@%s/%" PRIu32,
+           options->tls_http.cert_file[0] ? "https" : "http", collector->project.key, out_addresses->http,
+           collector->project.id);
 }
 
 // --- stores
@@ -327,6 +337,19 @@ static enum status make_doors(struct collector *collector, struct error *error) 
       .cors_header_count = options->cors_allowed_headers.count,
       .cors_max_age_ns = options->cors_max_age_ns,
   };
+  collector->project_keys = project_keys_create(collector->database, collector->clock);
+  struct sentry_door_options sentry = {
+      .limits = {.sink = intake_sink(collector->intake),
+                 .budget = &collector->budget,
+                 .decoded_bytes_max = options->ingest_decoded_max_bytes},
+      .directory = {.context = collector->project_keys, .find = project_keys_find},
+      .clock = collector->clock,
+      .metrics = collector->metrics,
+  };
+  collector->sentry_door = sentry_door_create(&sentry);
+  ASSERT(collector->sentry_door);
+  collector->sentry_http = sentry_http_create(collector->sentry_door, collector->door);
+  ASSERT(collector->sentry_http);
   return otlp_http_create(&http, &collector->otlp_http, error);
 }
 
@@ -376,20 +399,47 @@ static enum status open_ui(struct collector *collector, struct error *error) {
   return http_server_open(&ui, &collector->ui_server, &collector->ui_port, error);
 }
 
+// One listener, two doors: each answers for its own paths, in its own form.
+static enum status admit_ingest(void *context, const struct http_request *request, struct error *error) {
+  struct collector *collector = context;
+  return sentry_http_owns(request) ? sentry_http_admit(collector->sentry_http, request, error)
+                                   : otlp_http_admit(collector->otlp_http, request, error);
+}
+
+static void refuse_ingest(void *context, struct http_request *request, enum status status, const char *text) {
+  struct collector *collector = context;
+  if (sentry_http_owns(request)) {
+    sentry_http_refuse(collector->sentry_http, request, status, text);
+  } else {
+    otlp_http_refuse(collector->otlp_http, request, status, text);
+  }
+}
+
+static size_t fill_ingest_routes(struct collector *collector) {
+  size_t otlp_count, sentry_count;
+  const struct http_route *otlp = otlp_http_routes(collector->otlp_http, &otlp_count);
+  const struct http_route *sentry = sentry_http_routes(collector->sentry_http, &sentry_count);
+  ASSERT(otlp_count + sentry_count <= INGEST_ROUTES_MAX);
+  memcpy(collector->ingest_routes, otlp, otlp_count * sizeof(*otlp));
+  memcpy(collector->ingest_routes + otlp_count, sentry, sentry_count * sizeof(*sentry));
+  return otlp_count + sentry_count;
+}
+
 static enum status open_ingest(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
   struct http_server_options http = {
       .name = "http",
       .address = options->listen_http,
       .tls = tls_of(&options->tls_http),
-      .on_refusal = otlp_http_refuse,
-      .refusal_context = collector->otlp_http,
-      .admit = otlp_http_admit,
-      .admit_context = collector->otlp_http,
+      .routes = collector->ingest_routes,
+      .route_count = fill_ingest_routes(collector),
+      .on_refusal = refuse_ingest,
+      .refusal_context = collector,
+      .admit = admit_ingest,
+      .admit_context = collector,
       .budget = &collector->budget,
       .body_bytes_max = options->ingest_wire_max_bytes,
   };
-  http.routes = otlp_http_routes(collector->otlp_http, &http.route_count);
   enum status status = http_server_open(&http, &collector->http_server, &collector->http_port, error);
   if (status) return status;
   struct grpc_server_options grpc = {
@@ -439,6 +489,9 @@ static void stop_parts(struct collector *collector) {
 
 static void destroy(struct collector *collector) {
   otlp_http_destroy(collector->otlp_http);
+  sentry_http_destroy(collector->sentry_http);
+  sentry_door_destroy(collector->sentry_door);
+  project_keys_destroy(collector->project_keys);
   otlp_door_destroy(collector->door);
   intake_destroy(collector->intake);
   grouping_config_destroy(collector->grouping);

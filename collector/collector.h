@@ -16,6 +16,7 @@ struct collector;
 // The ports in use, as "host:port".
 struct collector_addresses {
   char grpc[300], http[300], ui[300];
+  char sentry_dsn[400]; // of the default project
 };
 
 // options must outlive the collector. error says which part could not start and why.

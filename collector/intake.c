@@ -190,8 +190,6 @@ static enum status intake_submit(void *context, enum journal_kind kind, uint32_t
                                  sink_done_fn done, void *done_context, struct error *error) {
   struct intake *intake = context;
   if (atomic_bool_get(&intake->draining)) return error_set(error, STATUS_UNAVAILABLE, "shutting down");
-  // No door decodes error events yet, and nothing here makes their facts: never store what no reader would understand.
-  if (kind == JOURNAL_EVENTS) return error_set(error, STATUS_UNSUPPORTED, "error events are not taken");
   struct waiting *waiting = calloc(1, sizeof(*waiting));
   ASSERT(waiting);
   *waiting = (struct waiting){.intake = intake, .done = done, .context = done_context};

@@ -72,8 +72,11 @@ static void print_addresses(const struct collector_addresses *addresses, const s
          "  OTLP/HTTP   %s://%s\n\n"
          "Point an application at it:\n\n"
          "  export OTEL_EXPORTER_OTLP_ENDPOINT=%s://%s\n"
-         "  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\n",
-         options->data_dir, ui, addresses->ui, addresses->grpc, http, addresses->http, http, addresses->http);
+         "  export OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf\n\n"
+         "or one that has a Sentry SDK:\n\n"
+         "  export SENTRY_DSN=%s\n\n",
+         options->data_dir, ui, addresses->ui, addresses->grpc, http, addresses->http, http, addresses->http,
+         addresses->sentry_dsn);
   fflush(stdout);
 }
 

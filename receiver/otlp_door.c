@@ -166,6 +166,7 @@ static enum status translate(struct otlp_door *door, enum otlp_signal signal, st
 struct waiting {
   struct otlp_door *door;
   enum otlp_signal signal;
+  uint32_t project;
   otlp_door_done_fn done;
   void *context;
 };
@@ -209,7 +210,7 @@ static enum status submit(struct waiting *waiting, struct slice wire, struct err
   const struct otlp_door_options *options = &waiting->door->options;
   const struct sink *sink = &options->limits.sink;
   if (waiting->signal == OTLP_METRICS && !options->forward_metrics) return discard_metrics(waiting, wire, error);
-  return sink->submit(sink->context, kinds[waiting->signal], options->project, wire, on_stored, waiting, error);
+  return sink->submit(sink->context, kinds[waiting->signal], waiting->project, wire, on_stored, waiting, error);
 }
 
 static enum status submit_text(struct waiting *waiting, enum otlp_encoding encoding, struct slice text,
@@ -253,7 +254,11 @@ void otlp_door_take(struct otlp_door *door, const struct otlp_door_request *requ
     done(context, STATUS_UNAVAILABLE, NULL, &error);
     return;
   }
-  *waiting = (struct waiting){.door = door, .signal = request->signal, .done = done, .context = context};
+  *waiting = (struct waiting){.door = door,
+                              .signal = request->signal,
+                              .project = request->project ? request->project : door->options.project,
+                              .done = done,
+                              .context = context};
   enum status status = submit_body(waiting, request, &error);
   if (status != STATUS_OK) finish(waiting, status, NULL, &error);
 }

@@ -17,7 +17,7 @@
 
 struct otlp_door_options {
   struct admission_options limits; // sink, budget, keys, sizes
-  uint32_t project;                // that everything sent here belongs to
+  uint32_t project;                // that everything sent here belongs to, unless the request says otherwise
   bool forward_metrics;            // false: metrics are answered with success and a warning that they are not stored
   struct metrics *metrics;         // must outlive the door
 };
@@ -43,6 +43,7 @@ struct otlp_door_request {
   enum otlp_door_transport transport;
   enum otlp_encoding encoding; // of the message
   enum encoding content;       // of the body
+  uint32_t project;            // 0: the door's
   struct slice body;
 };
 // Called exactly once per otlp_door_take, from any thread, maybe before it returns; must not block. response with

@@ -123,6 +123,26 @@ enum status project_store_list(struct database *database, struct project *out_pr
   return status;
 }
 
+enum status project_store_list_keys(struct database *database, struct project_key *out_keys, uint32_t max,
+                                    uint32_t *out_count, struct error *error) {
+  struct connection *reader = database_read_begin(database, error);
+  if (!reader) return STATUS_UNAVAILABLE;
+  struct statement select = connection_statement(
+      reader, "SELECT k.key, k.project_id, p.slug FROM project_key AS k JOIN project AS p ON p.id = k.project_id "
+              "WHERE k.active = 1 ORDER BY k.key LIMIT ?1");
+  statement_bind_i64(&select, 1, max);
+  uint32_t count = 0;
+  while (statement_step(&select)) {
+    struct project_key *key = &out_keys[count++];
+    copy_text(statement_text(&select, 0), PROJECT_STORE_KEY_BYTES, key->key);
+    key->project = (uint32_t)statement_i64(&select, 1);
+    copy_text(statement_text(&select, 2), PROJECT_STORE_SLUG_BYTES_MAX, key->slug);
+  }
+  enum status status = database_read_end(database, reader, error);
+  if (status == STATUS_OK) *out_count = count;
+  return status;
+}
+
 enum status project_store_find_key(struct database *database, struct slice key, uint32_t *out_project,
                                    struct error *error) {
   struct connection *reader = database_read_begin(database, error);

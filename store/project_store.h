@@ -28,6 +28,15 @@ enum status project_store_add_key(struct database *database, const struct clock 
 // All projects by id, up to max; *out_count is how many were filled.
 enum status project_store_list(struct database *database, struct project *out_projects, uint32_t max,
                                uint32_t *out_count, struct error *error);
+// All active keys, ordered by key, up to max.
+#define PROJECT_STORE_KEYS_MAX 16384 // of an installation, that callers need make room for
+struct project_key {
+  uint32_t project;
+  char key[PROJECT_STORE_KEY_BYTES + 1];
+  char slug[PROJECT_STORE_SLUG_BYTES_MAX + 1];
+};
+enum status project_store_list_keys(struct database *database, struct project_key *out_keys, uint32_t max,
+                                    uint32_t *out_count, struct error *error);
 // The project an active key belongs to. STATUS_NOT_FOUND.
 enum status project_store_find_key(struct database *database, struct slice key, uint32_t *out_project,
                                    struct error *error);

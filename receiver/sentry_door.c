@@ -1,0 +1,568 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works, for one request:
+//
+//   decode → who (key, project) → survey: walk the framing once, sizes and kinds → convert: JSON to what the journal
+//   takes (one event document, spans, logs) → submit each part → answer when the last part is durable
+//
+// Broken framing is found by the survey, so that nothing of a broken envelope is handed on. An event or transaction
+// that cannot be read refuses the envelope, since it is what the envelope is about; any other item that cannot is
+// counted and left out. The worst of the parts' outcomes is the answer.
+//
+// What waits for the parts is a `struct taking`, freed by whoever finishes the last of them; the thread that submits
+// holds one share of it meanwhile.
+#include "receiver/sentry_door.h"
+
+#include <stdlib.h>
+
+#include "proto/otlp_json.h"
+#include "proto/sentry_document.h"
+#include "proto/sentry_envelope.h"
+#include "proto/sentry_json.h"
+#include "proto/sentry_log.h"
+#include "proto/sentry_trace.h"
+#include "receiver/sentry_report.h"
+#include "receiver/sentry_unwrap.h"
+
+#define KEPT_BYTES_MAX ((size_t)1 << 20) // a parser that read more is not kept
+#define JSON_COST      6u                // bytes of working memory for one of JSON: its parser, and what it becomes
+#define PARSER_POOL    8u
+#define BASE64_MAX     SENTRY_DOOR_EVENT_BYTES_MAX
+
+enum { STATUSES = STATUS_INTERNAL + 1 };
+
+// What is done with items of a type.
+enum handling {
+  HANDLING_EVENT,
+  HANDLING_TRANSACTION,
+  HANDLING_SPANS,
+  HANDLING_LOGS,
+  HANDLING_OTEL_LOG,
+  HANDLING_CLIENT_REPORT,
+  HANDLING_COUNT
+};
+
+static const struct item_type {
+  const char *name;
+  enum handling handling;
+  size_t bytes_max; // of one item; 0: the request's limit
+} item_types[] = {
+    {"event", HANDLING_EVENT, SENTRY_DOOR_EVENT_BYTES_MAX},
+    {"transaction", HANDLING_TRANSACTION, SENTRY_DOOR_EVENT_BYTES_MAX},
+    {"span", HANDLING_SPANS, SENTRY_DOOR_CONTAINER_BYTES_MAX},
+    {"log", HANDLING_LOGS, SENTRY_DOOR_LOGS_BYTES_MAX},
+    {"otel_log", HANDLING_OTEL_LOG, SENTRY_DOOR_LOGS_BYTES_MAX},
+    {"client_report", HANDLING_CLIENT_REPORT, SENTRY_DOOR_EVENT_BYTES_MAX},
+    {"attachment", HANDLING_COUNT, 0},
+    {"user_report", HANDLING_COUNT, 0},
+    {"feedback", HANDLING_COUNT, 0},
+    {"session", HANDLING_COUNT, 0},
+    {"sessions", HANDLING_COUNT, 0},
+    {"check_in", HANDLING_COUNT, 0},
+    {"trace_metric", HANDLING_COUNT, 0},
+    {"statsd", HANDLING_COUNT, 0},
+    {"metric_buckets", HANDLING_COUNT, 0},
+    {"profile", HANDLING_COUNT, 0},
+    {"profile_chunk", HANDLING_COUNT, 0},
+    {"replay_event", HANDLING_COUNT, 0},
+    {"replay_recording", HANDLING_COUNT, 0},
+    {"replay_video", HANDLING_COUNT, 0},
+    {"other", HANDLING_COUNT, 0}, // last: all that are not listed
+};
+enum { ITEM_TYPES = sizeof(item_types) / sizeof(item_types[0]), ITEM_OTHER = ITEM_TYPES - 1 };
+
+enum outcome { OUTCOME_ACCEPTED, OUTCOME_INVALID, OUTCOME_DISCARDED, OUTCOME_REFUSED, OUTCOMES };
+
+static const char *const discard_reasons[] = {
+    "queue_overflow",  "cache_overflow", "ratelimit_backoff",  "network_error",     "sample_rate",  "before_send",
+    "event_processor", "send_error",     "internal_sdk_error", "insufficient_data", "backpressure", "other"};
+enum { DISCARD_REASONS = sizeof(discard_reasons) / sizeof(discard_reasons[0]) };
+
+struct sentry_door {
+  struct sentry_door_options options;
+  struct admission *admission;
+  struct metrics_value *requests[STATUSES], *items[ITEM_TYPES][OUTCOMES], *discarded[DISCARD_REASONS];
+  struct mutex mutex; // guards the pool
+  struct json_parser *pool[PARSER_POOL];
+  uint32_t pool_count;
+};
+
+// ---- life
+
+static void make_counters(struct sentry_door *door) {
+  static const char *const outcomes[OUTCOMES] = {"accepted", "invalid", "discarded", "refused"};
+  struct metrics *metrics = door->options.metrics;
+  struct buffer labels;
+  buffer_init(&labels, 256);
+  for (unsigned status = STATUS_OK; status < STATUSES; status++) {
+    buffer_clear(&labels);
+    buffer_printf(&labels, "outcome=\"%s\"%c", status == STATUS_OK ? "ok" : status_name((enum status)status), 0);
+    door->requests[status] = metrics_series(metrics, METRICS_COUNTER, "culprit_sentry_requests_total",
+                                            (const char *)labels.ptr, "Requests of Sentry SDKs by their answer.");
+  }
+  for (unsigned type = 0; type < ITEM_TYPES; type++) {
+    for (unsigned outcome = 0; outcome < OUTCOMES; outcome++) {
+      buffer_clear(&labels);
+      buffer_printf(&labels, "type=\"%s\",outcome=\"%s\"%c", item_types[type].name, outcomes[outcome], 0);
+      door->items[type][outcome] =
+          metrics_series(metrics, METRICS_COUNTER, "culprit_sentry_items_total", (const char *)labels.ptr,
+                         "Items of Sentry envelopes by type and what became of them.");
+    }
+  }
+  for (unsigned reason = 0; reason < DISCARD_REASONS; reason++) {
+    buffer_clear(&labels);
+    buffer_printf(&labels, "reason=\"%s\"%c", discard_reasons[reason], 0);
+    door->discarded[reason] =
+        metrics_series(metrics, METRICS_COUNTER, "culprit_sentry_client_discarded_total", (const char *)labels.ptr,
+                       "What SDKs say in their client reports that they threw away.");
+  }
+  buffer_finish(&labels);
+}
+
+struct sentry_door *sentry_door_create(const struct sentry_door_options *options) {
+  struct sentry_door *door = calloc(1, sizeof(*door));
+  if (!door) return NULL;
+  door->options = *options;
+  door->options.limits.key_count = 0;
+  door->admission = admission_create(&door->options.limits);
+  if (!door->admission) {
+    free(door);
+    return NULL;
+  }
+  mutex_init(&door->mutex);
+  make_counters(door);
+  return door;
+}
+
+void sentry_door_destroy(struct sentry_door *door) {
+  if (!door) return;
+  for (uint32_t i = 0; i < door->pool_count; i++) json_parser_destroy(door->pool[i]);
+  mutex_finish(&door->mutex);
+  admission_destroy(door->admission);
+  free(door);
+}
+
+const struct sentry_auth_directory *sentry_door_directory(const struct sentry_door *door) {
+  return &door->options.directory;
+}
+
+enum status sentry_door_check_ready(const struct sentry_door *door, struct error *error) {
+  return admission_check_ready(door->admission, error);
+}
+
+void sentry_door_count_refusal(struct sentry_door *door, enum status status) {
+  metrics_add(door->requests[status], 1);
+}
+
+static struct json_parser *take_parser(struct sentry_door *door) {
+  struct json_parser *parser = NULL;
+  mutex_lock(&door->mutex);
+  if (door->pool_count > 0) parser = door->pool[--door->pool_count];
+  mutex_unlock(&door->mutex);
+  return parser ? parser : json_parser_create(SENTRY_DOOR_CONTAINER_BYTES_MAX * 2);
+}
+
+static void give_parser(struct sentry_door *door, struct json_parser *parser, uint64_t parsed_bytes) {
+  mutex_lock(&door->mutex);
+  if (door->pool_count < PARSER_POOL && parsed_bytes <= KEPT_BYTES_MAX) {
+    door->pool[door->pool_count++] = parser;
+    parser = NULL;
+  }
+  mutex_unlock(&door->mutex);
+  json_parser_destroy(parser);
+}
+
+// ---- one request
+
+struct taking {
+  struct sentry_door *door;
+  sentry_door_done_fn done;
+  void *context;
+  struct atomic_u64 shares; // of the submitting thread and of each part under way
+  struct mutex mutex;       // guards what follows
+  enum status status;
+  struct error error;
+  char event_id[33];
+  uint64_t accepted[ITEM_TYPES];
+};
+
+// What lives while the body is read.
+struct reading {
+  struct taking *taking;
+  struct sentry_door *door;
+  const struct sentry_door_request *request;
+  struct sentry_document_source source;
+  struct sentry_auth auth;
+  struct sentry_auth_project project;
+  struct json_parser *headers, *payloads;
+  struct buffer scratch, event, traces, logs;
+  uint64_t json_bytes;
+  struct admission_body work; // the charge for all of these
+};
+
+static void count(struct sentry_door *door, uint32_t type, enum outcome outcome, uint64_t n) {
+  if (n > 0) metrics_add(door->items[type][outcome], n);
+}
+
+static void release(struct taking *taking) {
+  if (atomic_u64_sub(&taking->shares, 1) > 1) return;
+  struct sentry_door *door = taking->door;
+  metrics_add(door->requests[taking->status], 1);
+  for (uint32_t type = 0; type < ITEM_TYPES; type++) {
+    count(door, type, taking->status == STATUS_OK ? OUTCOME_ACCEPTED : OUTCOME_REFUSED, taking->accepted[type]);
+  }
+  taking->done(taking->context, taking->status, taking->event_id, &taking->error);
+  mutex_finish(&taking->mutex);
+  free(taking);
+}
+
+// The first failure stays, unless a later one cannot be mended by sending again and the first one can.
+static void fail(struct taking *taking, enum status status, const struct error *error) {
+  mutex_lock(&taking->mutex);
+  if (taking->status == STATUS_OK || (status_is_retryable(taking->status) && !status_is_retryable(status))) {
+    taking->status = status;
+    taking->error = *error;
+  }
+  mutex_unlock(&taking->mutex);
+}
+
+static void on_durable(void *context, enum status status, const struct sink_outcome *outcome,
+                       const struct error *error) {
+  (void)outcome; // what was converted here has good ids
+  struct taking *taking = context;
+  if (status != STATUS_OK) fail(taking, status, error);
+  release(taking);
+}
+
+static void submit(struct reading *reading, enum journal_kind kind, const struct buffer *body) {
+  if (body->len == 0) return;
+  struct taking *taking = reading->taking;
+  const struct sink *sink = &reading->door->options.limits.sink;
+  struct error error = {""};
+  atomic_u64_add(&taking->shares, 1);
+  enum status status =
+      sink->submit(sink->context, kind, reading->project.id, buffer_slice(body), on_durable, taking, &error);
+  if (status == STATUS_OK) return;
+  fail(taking, status, &error);
+  release(taking);
+}
+
+// ---- items
+
+static uint32_t type_of(const struct sentry_envelope_item *item) {
+  for (uint32_t type = 0; type < ITEM_OTHER; type++) {
+    if (slice_equal_cstr(item->type, item_types[type].name)) return type;
+  }
+  return ITEM_OTHER;
+}
+
+static enum status parse(struct reading *reading, struct slice text, struct json_value *out_root, struct error *error) {
+  return sentry_json_parse(reading->payloads, text, &reading->scratch, out_root, error);
+}
+
+static enum status take_event(struct reading *reading, struct slice text, struct error *error) {
+  struct json_value root;
+  enum status status = parse(reading, text, &root, error);
+  if (status == STATUS_OK) {
+    status = sentry_document_write(root, &reading->source, &reading->event, reading->taking->event_id, error);
+  }
+  if (status != STATUS_OK) error_prefix(error, "event: ");
+  return status;
+}
+
+static enum status take_transaction(struct reading *reading, struct slice text, uint32_t type, struct error *error) {
+  struct json_value root;
+  enum status status = parse(reading, text, &root, error);
+  if (status != STATUS_OK) {
+    error_prefix(error, "transaction: ");
+    return status;
+  }
+  struct slice id = json_string(json_get(root, "event_id"));
+  if (!reading->taking->event_id[0]) sentry_envelope_event_id(id, reading->taking->event_id);
+  const struct sentry_trace_source source = {.service = slice_from_cstr(reading->project.name),
+                                             .drift_ns = sentry_document_drift_ns(&reading->source)};
+  struct sentry_trace_counts counts;
+  status = sentry_trace_write_transaction(root, &source, &reading->traces, &counts, error);
+  if (status == STATUS_OK) count(reading->door, type, OUTCOME_INVALID, counts.faulty);
+  return status;
+}
+
+// A container whose item_count lies is taken for what it holds; one with too many items is not taken.
+static enum status take_container(struct reading *reading, const struct sentry_envelope_item *item, uint32_t type,
+                                  struct error *error) {
+  struct json_value root;
+  enum status status = parse(reading, item->payload, &root, error);
+  if (status != STATUS_OK) return status;
+  if (json_count(json_get(root, "items")) > SENTRY_DOOR_CONTAINER_ITEMS_MAX) {
+    return error_set(error, STATUS_INVALID, "over %d items", SENTRY_DOOR_CONTAINER_ITEMS_MAX);
+  }
+  int64_t drift_ns = sentry_document_drift_ns(&reading->source);
+  struct slice service = slice_from_cstr(reading->project.name);
+  uint32_t good = 0, faulty = 0;
+  if (item_types[type].handling == HANDLING_SPANS) {
+    const struct sentry_trace_source source = {.service = service, .drift_ns = drift_ns};
+    struct sentry_trace_counts counts = {0};
+    status = sentry_trace_write_spans(root, &source, &reading->traces, &counts, error);
+    good = counts.spans;
+    faulty = counts.faulty;
+  } else {
+    const struct sentry_log_source source = {
+        .service = service, .drift_ns = drift_ns, .received_ns = reading->source.received_ns};
+    status = sentry_log_write(root, &source, &reading->logs, &good, &faulty);
+  }
+  if (status != STATUS_OK) return status;
+  reading->taking->accepted[type] += good;
+  count(reading->door, type, OUTCOME_INVALID, faulty);
+  return STATUS_OK;
+}
+
+// One OTLP log record in JSON.
+static enum status take_otel_log(struct reading *reading, struct slice text, uint32_t type, struct error *error) {
+  buffer_clear(&reading->scratch);
+  buffer_append_cstr(&reading->scratch, "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\","
+                                        "\"value\":{\"stringValue\":");
+  struct json_writer json;
+  json_writer_init(&json, &reading->scratch);
+  json_write_cstr(&json, reading->project.name);
+  buffer_append_cstr(&reading->scratch, "}}]},\"scopeLogs\":[{\"logRecords\":[");
+  buffer_append_slice(&reading->scratch, text);
+  buffer_append_cstr(&reading->scratch, "]}]}]}");
+  size_t before = reading->logs.len;
+  enum status status =
+      otlp_json_to_wire(OTLP_LOGS, reading->payloads, buffer_slice(&reading->scratch), &reading->logs, error);
+  if (status == STATUS_OK) {
+    reading->taking->accepted[type]++;
+  } else {
+    reading->logs.len = before;
+  }
+  return status;
+}
+
+static enum status take_client_report(struct reading *reading, struct slice text, struct error *error) {
+  struct json_value root, entry;
+  enum status status = parse(reading, text, &root, error);
+  struct json_value discarded = status == STATUS_OK ? json_get(root, "discarded_events") : (struct json_value){0};
+  struct json_iter iter = json_iterate(discarded);
+  while (json_type_of(discarded) == JSON_ARRAY && json_array_next(&iter, &entry)) {
+    struct slice name = json_string(json_get(entry, "reason"));
+    uint32_t reason = 0;
+    while (reason < DISCARD_REASONS - 1 && !slice_equal_cstr(name, discard_reasons[reason])) reason++;
+    uint64_t quantity = json_u64(json_get(entry, "quantity"));
+    metrics_add(reading->door->discarded[reason], quantity < UINT32_MAX ? quantity : UINT32_MAX);
+  }
+  return status;
+}
+
+// Only an event or transaction that cannot be read is a failure.
+static enum status take_item(struct reading *reading, const struct sentry_envelope_item *item, struct error *error) {
+  uint32_t type = type_of(item);
+  enum status status = STATUS_OK;
+  switch (item_types[type].handling) {
+  case HANDLING_EVENT:
+  case HANDLING_TRANSACTION:
+    status = item_types[type].handling == HANDLING_EVENT ? take_event(reading, item->payload, error)
+                                                         : take_transaction(reading, item->payload, type, error);
+    if (status == STATUS_OK) {
+      reading->taking->accepted[type]++;
+    } else {
+      count(reading->door, type, OUTCOME_INVALID, 1);
+    }
+    return status;
+  case HANDLING_SPANS:
+  case HANDLING_LOGS: status = take_container(reading, item, type, error); break;
+  case HANDLING_OTEL_LOG: status = take_otel_log(reading, item->payload, type, error); break;
+  case HANDLING_CLIENT_REPORT:
+    status = take_client_report(reading, item->payload, error);
+    if (status == STATUS_OK) reading->taking->accepted[type]++;
+    break;
+  case HANDLING_COUNT: count(reading->door, type, OUTCOME_DISCARDED, 1); break;
+  }
+  if (status == STATUS_TOO_LARGE) return status; // a buffer is full; nothing that follows would fit
+  if (status != STATUS_OK) count(reading->door, type, OUTCOME_INVALID, 1);
+  return STATUS_OK;
+}
+
+// ---- bodies
+
+static bool is_json_item(uint32_t type) {
+  return item_types[type].handling != HANDLING_COUNT;
+}
+
+// Walks the framing to the end. *out_json_bytes: of the items that will be read.
+static enum status survey(struct reading *reading, struct sentry_envelope envelope, uint64_t *out_json_bytes,
+                          struct error *error) {
+  struct sentry_envelope_item item;
+  uint64_t json_bytes = 0;
+  uint32_t primary = 0;
+  enum status status;
+  while ((status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
+    uint32_t type = type_of(&item);
+    size_t bytes_max = item_types[type].bytes_max;
+    if (bytes_max > 0 && item.payload.len > bytes_max) {
+      count(reading->door, type, OUTCOME_INVALID, 1);
+      return error_set(error, STATUS_TOO_LARGE, "an item of type %s of %zu bytes, at most %zu are taken",
+                       item_types[type].name, item.payload.len, bytes_max);
+    }
+    if (is_json_item(type)) json_bytes += item.payload.len;
+    bool is_primary = item_types[type].handling == HANDLING_EVENT || item_types[type].handling == HANDLING_TRANSACTION;
+    if (is_primary && ++primary > 1) return error_set(error, STATUS_INVALID, "more than one event or transaction");
+  }
+  if (status != STATUS_END) return status;
+  *out_json_bytes = json_bytes;
+  return STATUS_OK;
+}
+
+static enum status set_up(struct reading *reading, uint64_t json_bytes, struct error *error) {
+  reading->json_bytes = json_bytes;
+  enum status status =
+      admission_reserve(reading->door->admission, (size_t)(json_bytes * JSON_COST), &reading->work, error);
+  if (status != STATUS_OK) return status;
+  size_t bytes_max = (size_t)json_bytes * JSON_COST + 65536;
+  buffer_init(&reading->scratch, bytes_max);
+  buffer_init(&reading->event, bytes_max);
+  buffer_init(&reading->traces, bytes_max);
+  buffer_init(&reading->logs, bytes_max);
+  reading->payloads = take_parser(reading->door);
+  return reading->payloads ? STATUS_OK : error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
+}
+
+static void clear_up(struct reading *reading) {
+  if (reading->scratch.max_bytes > 0) { // set_up got that far
+    buffer_finish(&reading->scratch);
+    buffer_finish(&reading->event);
+    buffer_finish(&reading->traces);
+    buffer_finish(&reading->logs);
+    admission_release(reading->door->admission, &reading->work);
+  }
+  if (reading->payloads) give_parser(reading->door, reading->payloads, reading->json_bytes);
+  json_parser_destroy(reading->headers);
+}
+
+static enum status identify(struct reading *reading, struct error *error) {
+  enum status status = sentry_auth_check(&reading->auth, &reading->door->options.directory,
+                                         reading->request->path_project, &reading->project, error);
+  reading->source.project = reading->project.id;
+  return status;
+}
+
+static enum status read_envelope(struct reading *reading, struct slice body, struct error *error) {
+  reading->headers = json_parser_create(SENTRY_ENVELOPE_HEADER_BYTES_MAX);
+  if (!reading->headers) return error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
+  struct sentry_envelope envelope;
+  enum status status = sentry_envelope_open(&envelope, reading->headers, body, error);
+  if (status == STATUS_OK && envelope.dsn[0]) {
+    status = sentry_auth_add_dsn(&reading->auth, slice_from_cstr(envelope.dsn), reading->request->path_project, error);
+  }
+  if (status == STATUS_OK) status = identify(reading, error);
+  uint64_t json_bytes = 0;
+  if (status == STATUS_OK) status = survey(reading, envelope, &json_bytes, error);
+  if (status == STATUS_OK) status = set_up(reading, json_bytes, error);
+  if (status != STATUS_OK) return status;
+  memcpy(reading->taking->event_id, envelope.event_id, sizeof(envelope.event_id));
+  reading->source.event_id = envelope.event_id;
+  reading->source.has_sent_at = envelope.has_sent_at;
+  reading->source.sent_at_ns = envelope.sent_at_ns;
+  struct sentry_envelope_item item;
+  while (status == STATUS_OK && (status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
+    status = take_item(reading, &item, error);
+  }
+  return status == STATUS_END ? STATUS_OK : status;
+}
+
+static enum status read_event(struct reading *reading, struct slice body, struct error *error) {
+  struct buffer decoded, inflated;
+  buffer_init(&decoded, BASE64_MAX);
+  buffer_init(&inflated, SENTRY_DOOR_EVENT_BYTES_MAX);
+  struct slice json = {0};
+  enum status status = identify(reading, error);
+  body = slice_trim(body);
+  if (status == STATUS_OK && body.len == 0) status = error_set(error, STATUS_INVALID, "empty body");
+  if (status == STATUS_OK) status = sentry_unwrap(body, &decoded, &inflated, &json, error);
+  if (status == STATUS_OK && json.len > SENTRY_DOOR_EVENT_BYTES_MAX) {
+    status = error_set(error, STATUS_TOO_LARGE, "an event of %zu bytes, at most %zu are taken", json.len,
+                       SENTRY_DOOR_EVENT_BYTES_MAX);
+  }
+  if (status == STATUS_OK) status = set_up(reading, json.len, error);
+  if (status == STATUS_OK) {
+    const struct sentry_envelope_item item = {.type = SLICE_LITERAL("event"), .payload = json};
+    status = take_item(reading, &item, error);
+  }
+  buffer_finish(&inflated);
+  buffer_finish(&decoded);
+  return status;
+}
+
+static enum status read_report(struct reading *reading, struct slice body, struct error *error) {
+  enum status status = identify(reading, error);
+  if (status == STATUS_OK && body.len > SENTRY_REPORT_BYTES_MAX) {
+    status = error_set(error, STATUS_TOO_LARGE, "a report of %zu bytes, at most %zu are taken", body.len,
+                       SENTRY_REPORT_BYTES_MAX);
+  }
+  if (status == STATUS_OK) status = set_up(reading, body.len + SENTRY_REPORT_BYTES_MAX, error);
+  struct json_value root;
+  if (status == STATUS_OK) status = parse(reading, body, &root, error);
+  if (status != STATUS_OK) return status;
+  const struct sentry_report_source source = {.release = reading->request->release,
+                                              .environment = reading->request->environment,
+                                              .user_agent = reading->request->user_agent};
+  struct buffer document;
+  buffer_init(&document, 4 * SENTRY_REPORT_BYTES_MAX);
+  status = sentry_report_write(root, &source, &document, error);
+  if (status == STATUS_OK) {
+    const struct sentry_envelope_item item = {.type = SLICE_LITERAL("event"), .payload = buffer_slice(&document)};
+    status = take_item(reading, &item, error);
+  }
+  buffer_finish(&document);
+  return status;
+}
+
+static enum status read_body(struct reading *reading, struct slice body, struct error *error) {
+  if (body.len > admission_decoded_bytes_max(reading->door->admission)) {
+    return error_set(error, STATUS_TOO_LARGE, "the body is over the limit of %zu bytes",
+                     admission_decoded_bytes_max(reading->door->admission));
+  }
+  switch (reading->request->form) {
+  case SENTRY_DOOR_ENVELOPE: return read_envelope(reading, body, error);
+  case SENTRY_DOOR_EVENT: return read_event(reading, body, error);
+  case SENTRY_DOOR_REPORT: break;
+  }
+  return read_report(reading, body, error);
+}
+
+static enum status read_request(struct reading *reading, struct error *error) {
+  const struct sentry_door_request *request = reading->request;
+  if (request->content == ENCODING_IDENTITY) return read_body(reading, request->body, error);
+  struct admission_body decoded;
+  enum status status = admission_decode(reading->door->admission, request->content, request->body, &decoded, error);
+  if (status != STATUS_OK) return status;
+  status = read_body(reading, buffer_slice(&decoded.buffer), error);
+  admission_release(reading->door->admission, &decoded);
+  return status;
+}
+
+void sentry_door_take(struct sentry_door *door, const struct sentry_door_request *request, sentry_door_done_fn done,
+                      void *context) {
+  struct taking *taking = calloc(1, sizeof(*taking));
+  ASSERT(taking);
+  *taking = (struct taking){.door = door, .done = done, .context = context};
+  atomic_u64_set(&taking->shares, 1);
+  mutex_init(&taking->mutex);
+  struct reading reading = {
+      .taking = taking,
+      .door = door,
+      .request = request,
+      .auth = request->auth,
+      .source = {.event_id = "", .received_ns = clock_wall_ns(door->options.clock), .peer = request->peer},
+  };
+  struct error error = {""};
+  enum status status = read_request(&reading, &error);
+  if (status == STATUS_OK) {
+    submit(&reading, JOURNAL_EVENTS, &reading.event);
+    submit(&reading, JOURNAL_TRACES, &reading.traces);
+    submit(&reading, JOURNAL_LOGS, &reading.logs);
+  } else {
+    fail(taking, status, &error);
+  }
+  clear_up(&reading);
+  release(taking);
+}

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: admit looks at the headers alone (key, content encoding, readiness), so that whatever is refused for
+// them costs no body; only an envelope may show its key in the body. The handler asks for the key again, since what
+// admit learned cannot be handed on, and passes the body to the door.
+#include "receiver/sentry_http.h"
+
+#include <stdlib.h>
+
+#include "receiver/reply.h"
+#include "receiver/sentry_reply.h"
+
+enum path_kind { PATH_ENVELOPE, PATH_STORE, PATH_REPORT, PATH_OTLP };
+
+static const struct path {
+  const char *path;
+  enum path_kind kind;
+  enum otlp_signal signal;
+} paths[] = {
+    {"/api/{}/envelope", PATH_ENVELOPE, OTLP_TRACES},
+    {"/api/{}/store", PATH_STORE, OTLP_TRACES},
+    {"/api/store", PATH_STORE, OTLP_TRACES},
+    {"/api/{}/security", PATH_REPORT, OTLP_TRACES},
+    {"/api/{}/csp-report", PATH_REPORT, OTLP_TRACES},
+    {"/api/{}/integration/otlp/v1/traces", PATH_OTLP, OTLP_TRACES},
+    {"/api/{}/integration/otlp/v1/logs", PATH_OTLP, OTLP_LOGS},
+};
+enum { PATHS = sizeof(paths) / sizeof(paths[0]) };
+
+struct endpoint {
+  struct sentry_http *http;
+  const struct path *path;
+};
+
+struct sentry_http {
+  struct sentry_door *door;
+  struct otlp_door *otlp;
+  struct endpoint endpoints[PATHS];
+  struct http_route routes[SENTRY_HTTP_ROUTES_MAX];
+  size_t route_count;
+};
+
+// ---- what a request says of itself
+
+bool sentry_http_owns(const struct http_request *request) {
+  return slice_starts_with(http_request_path(request), SLICE_LITERAL("/api/"));
+}
+
+// Without its parameters.
+static struct slice media_type(const struct http_request *request) {
+  struct slice type = http_request_header(request, "content-type");
+  return slice_trim(slice_sub(type, 0, slice_find_byte(type, ';')));
+}
+
+static bool otlp_encoding_of(const struct http_request *request, enum otlp_encoding *out_encoding) {
+  struct slice type = media_type(request);
+  bool is_json = slice_equal_ignore_case(type, SLICE_LITERAL("application/json"));
+  *out_encoding = is_json ? OTLP_JSON : OTLP_PROTOBUF;
+  return is_json || slice_equal_ignore_case(type, SLICE_LITERAL("application/x-protobuf"));
+}
+
+static bool content_of(const struct http_request *request, enum encoding *out_content) {
+  return encoding_parse(slice_trim(http_request_header(request, "content-encoding")), out_content);
+}
+
+// The path's entry by how it ends: the paths differ there.
+static const struct path *path_of(const struct http_request *request) {
+  struct slice path = http_request_path(request);
+  for (size_t i = 0; i < PATHS; i++) {
+    struct slice wanted = slice_from_cstr(paths[i].path);
+    size_t last = slice_find(wanted, SLICE_LITERAL("}"));
+    if (last < wanted.len) wanted = slice_skip(wanted, last + 1);
+    if (slice_ends_with(path, wanted)) return &paths[i];
+  }
+  return NULL;
+}
+
+static bool is_envelope(const struct http_request *request, const struct path *path) {
+  if (path->kind == PATH_ENVELOPE) return true;
+  return path->kind == PATH_STORE &&
+         slice_equal_ignore_case(media_type(request), SLICE_LITERAL("application/x-sentry-envelope"));
+}
+
+static struct slice project_of(const struct http_request *request) {
+  return http_request_capture(request, 0);
+}
+
+// ---- before the body
+
+static enum status check_key(const struct sentry_http *http, const struct http_request *request,
+                             const struct path *path, struct sentry_auth_project *out_project, struct error *error) {
+  struct sentry_auth auth;
+  enum status status = sentry_auth_read(request, &auth, error);
+  if (status != STATUS_OK) return status;
+  if (!auth.key[0] && is_envelope(request, path)) return STATUS_OK; // the envelope's header may have it
+  return sentry_auth_check(&auth, sentry_door_directory(http->door), project_of(request), out_project, error);
+}
+
+enum status sentry_http_admit(void *context, const struct http_request *request, struct error *error) {
+  const struct sentry_http *http = context;
+  const struct path *path = path_of(request);
+  if (!path || http_request_method(request) == HTTP_OPTIONS) return STATUS_OK;
+  if (http_request_method(request) != HTTP_POST) return STATUS_OK; // an image: its handler decides
+  struct sentry_auth_project project;
+  enum status status = check_key(http, request, path, &project, error);
+  if (status != STATUS_OK) return status;
+  enum otlp_encoding encoding;
+  if (path->kind == PATH_OTLP && !otlp_encoding_of(request, &encoding)) {
+    return error_set(error, STATUS_UNSUPPORTED, "Content-Type: application/x-protobuf and application/json are served");
+  }
+  enum encoding content;
+  if (!content_of(request, &content)) {
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "Content-Encoding: identity, gzip, deflate, zstd and br are served, one at a time");
+  }
+  return sentry_door_check_ready(http->door, error);
+}
+
+void sentry_http_refuse(void *context, struct http_request *request, enum status status, const char *text) {
+  struct sentry_http *http = context;
+  const struct path *path = path_of(request);
+  struct error error;
+  error_set(&error, status, "%s", text);
+  if (path && path->kind == PATH_OTLP) {
+    enum otlp_encoding encoding = OTLP_JSON;
+    if (!otlp_encoding_of(request, &encoding)) encoding = OTLP_JSON;
+    otlp_door_count_refusal(http->otlp, path->signal, OTLP_DOOR_HTTP, status);
+    sentry_reply_add_cors(request);
+    reply_otlp_http_failure(request, encoding, status, &error);
+    return;
+  }
+  sentry_door_count_refusal(http->door, status);
+  sentry_reply_failure(request, status, &error);
+}
+
+// ---- handlers
+
+static void on_preflight(void *context, struct http_request *request) {
+  (void)context;
+  sentry_reply_preflight(request);
+}
+
+static void on_taken(void *context, enum status status, const char *event_id, const struct error *error) {
+  struct http_request *request = context;
+  if (status == STATUS_OK) {
+    sentry_reply_success(request, event_id);
+  } else {
+    sentry_reply_failure(request, status, error);
+  }
+}
+
+static void on_post(void *context, struct http_request *request) {
+  const struct endpoint *endpoint = context;
+  struct sentry_door_request take = {
+      .form = is_envelope(request, endpoint->path) ? SENTRY_DOOR_ENVELOPE
+              : endpoint->path->kind == PATH_STORE ? SENTRY_DOOR_EVENT
+                                                   : SENTRY_DOOR_REPORT,
+      .path_project = project_of(request),
+      .body = http_request_body(request),
+      .peer = http_request_peer(request),
+      .release = http_request_query(request, "sentry_release"),
+      .environment = http_request_query(request, "sentry_environment"),
+      .user_agent = http_request_header(request, "user-agent"),
+  };
+  // admit has seen both already.
+  enum status status = sentry_auth_read(request, &take.auth, NULL);
+  bool served = content_of(request, &take.content);
+  ASSERT(status == STATUS_OK && served);
+  sentry_door_take(endpoint->http->door, &take, on_taken, request);
+}
+
+// <img src="…/store/?sentry_data=…">, the oldest form. What became of the event shows in the counters only.
+static void on_pixel_taken(void *context, enum status status, const char *event_id, const struct error *error) {
+  (void)event_id;
+  if (status == STATUS_OK) {
+    sentry_reply_pixel(context);
+  } else {
+    sentry_reply_failure(context, status, error);
+  }
+}
+
+static void on_get(void *context, struct http_request *request) {
+  const struct endpoint *endpoint = context;
+  struct sentry_door_request take = {
+      .form = SENTRY_DOOR_EVENT,
+      .path_project = project_of(request),
+      .body = http_request_query(request, "sentry_data"),
+      .peer = http_request_peer(request),
+  };
+  if (take.body.len == 0) {
+    sentry_reply_pixel(request);
+    return;
+  }
+  struct error error = {""};
+  enum status status = sentry_auth_read(request, &take.auth, &error);
+  if (status == STATUS_OK) status = sentry_door_check_ready(endpoint->http->door, &error);
+  if (status != STATUS_OK) {
+    sentry_http_refuse(endpoint->http, request, status, error.text);
+    return;
+  }
+  sentry_door_take(endpoint->http->door, &take, on_pixel_taken, request);
+}
+
+struct export {
+  struct http_request *request;
+  enum otlp_signal signal;
+  enum otlp_encoding encoding;
+};
+
+static void on_exported(void *context, enum status status, const struct otlp_response *response,
+                        const struct error *error) {
+  struct export *export = context;
+  if (status == STATUS_OK) {
+    reply_otlp_http_success(export->request, export->encoding, export->signal, response, false);
+  } else {
+    reply_otlp_http_failure(export->request, export->encoding, status, error);
+  }
+  free(export);
+}
+
+static void on_export(void *context, struct http_request *request) {
+  const struct endpoint *endpoint = context;
+  struct sentry_http *http = endpoint->http;
+  struct sentry_auth_project project = {0};
+  struct error error = {""};
+  enum status status = check_key(http, request, endpoint->path, &project, &error);
+  struct export *export = malloc(sizeof(*export));
+  if (status == STATUS_OK && !export) status = error_set(&error, STATUS_UNAVAILABLE, "out of memory, try again");
+  if (status != STATUS_OK) {
+    free(export);
+    sentry_http_refuse(http, request, status, error.text);
+    return;
+  }
+  struct otlp_door_request take = {.signal = endpoint->path->signal,
+                                   .transport = OTLP_DOOR_HTTP,
+                                   .project = project.id,
+                                   .body = http_request_body(request)};
+  // admit has seen both headers already.
+  bool served = otlp_encoding_of(request, &take.encoding) && content_of(request, &take.content);
+  ASSERT(served);
+  *export = (struct export){.request = request, .signal = take.signal, .encoding = take.encoding};
+  sentry_reply_add_cors(request);
+  otlp_door_take(http->otlp, &take, on_exported, export);
+}
+
+// ---- create
+
+static void add_route(struct sentry_http *http, enum http_method method, struct endpoint *endpoint,
+                      http_handler_fn handle) {
+  ASSERT(http->route_count < SENTRY_HTTP_ROUTES_MAX);
+  http->routes[http->route_count++] = (struct http_route){method, endpoint->path->path, handle, endpoint};
+}
+
+struct sentry_http *sentry_http_create(struct sentry_door *door, struct otlp_door *otlp) {
+  struct sentry_http *http = calloc(1, sizeof(*http));
+  if (!http) return NULL;
+  http->door = door;
+  http->otlp = otlp;
+  for (size_t i = 0; i < PATHS; i++) {
+    struct endpoint *endpoint = &http->endpoints[i];
+    *endpoint = (struct endpoint){.http = http, .path = &paths[i]};
+    add_route(http, HTTP_POST, endpoint, paths[i].kind == PATH_OTLP ? on_export : on_post);
+    add_route(http, HTTP_OPTIONS, endpoint, on_preflight);
+    if (paths[i].kind == PATH_STORE) add_route(http, HTTP_GET, endpoint, on_get);
+  }
+  return http;
+}
+
+void sentry_http_destroy(struct sentry_http *http) {
+  free(http);
+}
+
+const struct http_route *sentry_http_routes(const struct sentry_http *http, size_t *out_count) {
+  *out_count = http->route_count;
+  return http->routes;
+}
