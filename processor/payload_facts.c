@@ -11,7 +11,9 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "proto/sentry_log.h"
 #include "proto/trace_context.h"
+#include "proto/wire.h"
 #include "store/segment_index.h"
 
 #define SLOTS_MIN          1024u
@@ -222,11 +224,21 @@ static uint8_t note_log(struct payload_facts *builder, uint32_t index, const str
   return flags;
 }
 
+// What a Sentry SDK logs is no event: it sends that beside. Scope is InstrumentationScope { name = 1 } and nothing
+// else.
+static bool is_sentry_log(struct slice scope) {
+  struct slice name = SLICE_LITERAL(SENTRY_LOG_SCOPE);
+  return scope.len == name.len + 2 && scope.ptr[0] == WIRE_TAG(1, WIRE_BYTES) &&
+         slice_equal(slice_skip(scope, 2), name);
+}
+
 static void note_item(struct payload_facts *builder, enum otlp_signal signal, const struct otlp_item *item) {
   enter_resource(builder, item);
   struct slice trace_id = signal == OTLP_TRACES ? item->span.trace_id : item->log.trace_id;
   uint32_t trace = trace_id.len == OTLP_TRACE_ID_BYTES ? find_trace(builder, trace_id.ptr) : RECORD_NO_TRACE;
   uint8_t flags = signal == OTLP_TRACES ? note_span(builder, trace, &item->span) : note_log(builder, trace, &item->log);
+  if (signal == OTLP_LOGS && flags & RECORD_ITEM_ERROR && is_sentry_log(item->scope))
+    flags &= (uint8_t)~RECORD_ITEM_ERROR;
   if (trace != RECORD_NO_TRACE) builder->traces[trace].matches |= builder->pending.matches | builder->resource_matches;
   struct slice id = builder->pending.request_id;
   if (!id.len && signal == OTLP_LOGS) id = correlation_of_log(builder->options.correlation, &item->log);

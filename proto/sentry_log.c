@@ -40,6 +40,13 @@ static void put_body(struct buffer *out, struct slice body) {
   if (!out->failed) wire_close(out, &open);
 }
 
+static void put_scope(struct buffer *out) {
+  struct wire_open_field open;
+  if (!wire_open(out, 1, 16, &open)) return;
+  wire_put_bytes_field(out, 1, SLICE_LITERAL(SENTRY_LOG_SCOPE));
+  if (!out->failed) wire_close(out, &open);
+}
+
 static void write_log(struct json_value log, const struct sentry_log_source *source, struct buffer *out) {
   struct json_value attributes = json_get(log, "attributes");
   uint8_t trace_id[TRACE_BYTES], span_id[SPAN_BYTES];
@@ -84,6 +91,7 @@ enum status sentry_log_write(struct json_value container, const struct sentry_lo
   if (!wire_open(out, 1, 4096, &resource_logs)) return STATUS_TOO_LARGE;
   sentry_attribute_put_resource(out, 1, &resource);
   if (wire_open(out, SCOPE_LOGS, 4096, &scope_logs)) {
+    put_scope(out);
     iter = json_iterate(items);
     while (json_array_next(&iter, &item)) {
       bool good = json_type_of(item) == JSON_OBJECT;

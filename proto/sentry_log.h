@@ -11,6 +11,10 @@
 #include "base/slice.h"
 #include "base/status.h"
 
+// The name of the scope they are put in. Sentry's SDKs send what is to become an issue as an event beside the log, so
+// logs of this scope are none.
+#define SENTRY_LOG_SCOPE "sentry.log"
+
 struct sentry_log_source {
   struct slice service; // service.name where the data have none
   int64_t drift_ns;     // all times are moved by it (sentry_document_drift_ns)

@@ -195,13 +195,42 @@ static void test_partial_rejection_stores_the_rest(void **state) {
   buffer_finish(&body);
 }
 
+static void test_an_event_is_stored_with_its_trace_and_request(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer body;
+  struct journal_record record;
+  struct record_facts facts;
+  struct record_trace trace;
+  struct record_request request;
+  buffer_init(&body, 1 << 20);
+  struct slice event = SLICE_LITERAL(
+      "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"tags\":{\"request_id\":\"r-1\"},\"contexts\":"
+      "{\"trace\":{\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\"}}}");
+  assert_int_equal(submit(fixture, JOURNAL_EVENTS, event), STATUS_OK);
+  assert_int_equal(fixture->answers.accepted, 1);
+  assert_int_equal(records(fixture, &record, &body), 1);
+  assert_true(slice_equal(buffer_slice(&body), event));
+  assert_int_equal(record.kind, JOURNAL_EVENTS);
+  assert_int_equal(record.project, 7);
+  assert_int_equal(record_facts_decode(record.section, &facts), STATUS_OK);
+  assert_int_equal(facts.trace_count, 1);
+  record_facts_trace(&facts, 0, &trace);
+  assert_int_equal(trace.flags, RECORD_TRACE_EXCEPTION);
+  const uint8_t *cursor = facts.requests;
+  assert_true(record_facts_next_request(&facts, &cursor, &request));
+  assert_true(slice_equal_cstr(request.id, "r-1"));
+  check_balance(fixture, 1, 0, 0);
+  buffer_finish(&body);
+}
+
 static void test_malformed_is_refused_at_once(void **state) {
   struct fixture *fixture = *state;
   struct slice broken = SLICE_LITERAL("\x0a\x05xx");
   assert_int_equal(submit(fixture, JOURNAL_TRACES, broken), STATUS_INVALID);
   assert_int_equal(submit(fixture, JOURNAL_LOGS, broken), STATUS_INVALID);
   assert_int_equal(submit(fixture, JOURNAL_METRICS, broken), STATUS_INVALID);
-  assert_int_equal(submit(fixture, JOURNAL_EVENTS, SLICE_LITERAL("{}")), STATUS_UNSUPPORTED);
+  assert_int_equal(submit(fixture, JOURNAL_EVENTS, SLICE_LITERAL("{")), STATUS_INVALID);
+  assert_int_equal(submit(fixture, JOURNAL_EVENTS, SLICE_LITERAL("[{}]")), STATUS_INVALID);
   assert_int_equal(fixture->answers.count, 0);
   check_balance(fixture, 0, 0, 0);
   assert_int_equal(journal_durable_sequence(fixture->journal), 0);
@@ -289,6 +318,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_what_is_accepted_is_stored_as_it_came),
       TEST(test_partial_rejection_stores_the_rest),
+      TEST(test_an_event_is_stored_with_its_trace_and_request),
       TEST(test_malformed_is_refused_at_once),
       TEST(test_a_failing_journal_is_said),
       TEST(test_drain_refuses),

@@ -29,6 +29,10 @@ struct memory_sink {
   uint64_t items, rejected;
   uint8_t *body;
   size_t body_len;
+  struct {
+    uint8_t *ptr;
+    size_t len;
+  } of_kind[JOURNAL_METRICS + 1]; // the last one of each kind
   sink_done_fn kept_done;
   void *kept_context;
 };
@@ -43,6 +47,10 @@ static inline void memory_sink_meet(struct memory_sink *sink) {
 static inline enum status memory_sink_scan(struct memory_sink *sink, enum journal_kind kind, struct slice body,
                                            struct error *error) {
   sink->items = sink->rejected = 0;
+  if (kind == JOURNAL_EVENTS) {
+    sink->items = 1;
+    return STATUS_OK;
+  }
   if (kind == JOURNAL_METRICS) return otlp_scan_metrics(body, &sink->items, error);
   struct otlp_scan scan;
   struct otlp_item item;
@@ -84,6 +92,9 @@ static inline enum status memory_sink_submit(void *context, enum journal_kind ki
     sink->body = malloc(body.len + 1);
     if (body.len) memcpy(sink->body, body.ptr, body.len);
     sink->body_len = body.len;
+    sink->of_kind[kind].ptr = realloc(sink->of_kind[kind].ptr, body.len + 1);
+    if (body.len) memcpy(sink->of_kind[kind].ptr, body.ptr, body.len);
+    sink->of_kind[kind].len = body.len;
     sink->kept_done = sink->keep ? done : NULL;
     sink->kept_context = done_context;
     condition_broadcast(&sink->changed);
@@ -109,6 +120,7 @@ static inline struct sink memory_sink_init(struct memory_sink *sink) {
 
 static inline void memory_sink_finish(struct memory_sink *sink) {
   free(sink->body);
+  for (size_t kind = 0; kind <= JOURNAL_METRICS; kind++) free(sink->of_kind[kind].ptr);
   condition_finish(&sink->changed);
   mutex_finish(&sink->mutex);
 }

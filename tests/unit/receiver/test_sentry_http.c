@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The Sentry door on a real server, with requests written byte for byte, into a sink in memory.
+#include "receiver/sentry_http.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/json.h"
+#include "tests/unit/net/raw_http.h"
+#include "tests/unit/receiver/memory_sink.h"
+
+#define KEY       "0123456789abcdef0123456789abcdef"
+#define OTHER_KEY "ffffffffffffffffffffffffffffffff"
+#define ID        "9ec79c33ec9942ab8353589fcb2e04dc"
+#define AUTH      "X-Sentry-Auth: Sentry sentry_version=7, sentry_client=t/1, sentry_key=" KEY "\r\n"
+#define TRACE     "4bf92f3577b34da6a3ce929d0e0e4736"
+#define EVENT     "{\"message\":\"m\"}"
+#define ENVELOPE  "{\"event_id\":\"" ID "\"}\n{\"type\":\"event\"}\n" EVENT "\n"
+
+struct fixture {
+  struct memory_sink sink;
+  struct metrics *metrics;
+  struct budget budget;
+  struct otlp_door *otlp;
+  struct sentry_door *door;
+  struct sentry_http *http;
+  struct http_server *server;
+  uint16_t port;
+  struct clock_fake clock;
+  // The last answer.
+  int code;
+  char reply[8192];
+  const char *body;
+};
+
+// Project 3 has one key, project 4 another.
+static enum status find(void *context, struct slice key, struct sentry_auth_project *out_project, struct error *error) {
+  (void)context;
+  bool first = slice_equal_cstr(key, KEY);
+  if (!first && !slice_equal_cstr(key, OTHER_KEY)) return error_set(error, STATUS_NOT_FOUND, "nobody's");
+  *out_project = (struct sentry_auth_project){.id = first ? 3 : 4, .name = "shop"};
+  return STATUS_OK;
+}
+
+static enum status admit(void *http, const struct http_request *request, struct error *error) {
+  return sentry_http_admit(http, request, error);
+}
+
+static int setup(void **state) {
+  struct fixture *f = calloc(1, sizeof(*f));
+  struct sink sink = memory_sink_init(&f->sink);
+  f->metrics = metrics_create();
+  budget_init(&f->budget, 64 << 20);
+  clock_fake_init(&f->clock, UINT64_C(1795253400) * NS_PER_S);
+  const struct admission_options limits = {.sink = sink, .budget = &f->budget, .decoded_bytes_max = 8 << 20};
+  f->otlp = otlp_door_create(&(struct otlp_door_options){.limits = limits, .project = 7, .metrics = f->metrics});
+  f->door = sentry_door_create(&(struct sentry_door_options){
+      .limits = limits, .directory = {.find = find}, .clock = &f->clock.clock, .metrics = f->metrics});
+  f->http = sentry_http_create(f->door, f->otlp);
+  struct http_server_options server = {.address = "127.0.0.1:0",
+                                       .on_refusal = sentry_http_refuse,
+                                       .refusal_context = f->http,
+                                       .admit = admit,
+                                       .admit_context = f->http,
+                                       .budget = &f->budget,
+                                       .body_bytes_max = 4 << 20,
+                                       .threads = 2};
+  server.routes = sentry_http_routes(f->http, &server.route_count);
+  *state = f;
+  return http_server_open(&server, &f->server, &f->port, NULL) == STATUS_OK ? 0 : -1;
+}
+
+static int teardown(void **state) {
+  struct fixture *f = *state;
+  http_server_close(f->server, 10 * NS_PER_S);
+  sentry_http_destroy(f->http);
+  sentry_door_destroy(f->door);
+  otlp_door_destroy(f->otlp);
+  metrics_destroy(f->metrics);
+  memory_sink_finish(&f->sink);
+  bool balanced = budget_used(&f->budget) == 0;
+  free(f);
+  return balanced ? 0 : -1;
+}
+
+static int ask(struct fixture *f, const char *method, const char *path, const char *headers, struct slice body) {
+  struct raw_http raw;
+  char head[2048];
+  int len = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n", method, path,
+                     headers, body.len);
+  raw_http_open(&raw, f->port);
+  raw_http_send(&raw, head, (size_t)len);
+  raw_http_send(&raw, body.ptr, body.len);
+  const char *reply, *start = NULL;
+  f->code = raw_http_reply(&raw, &reply, &start);
+  snprintf(f->reply, sizeof(f->reply), "%s", reply);
+  f->body = start ? f->reply + (start - reply) : "";
+  raw_http_close(&raw);
+  return f->code;
+}
+
+static int post(struct fixture *f, const char *path, const char *headers, const char *body) {
+  return ask(f, "POST", path, headers, slice_from_cstr(body));
+}
+
+static void assert_contains(const char *text, const char *part) {
+  if (!strstr(text, part)) fail_msg("no \"%s\" in: %s", part, text);
+}
+
+static void assert_stored(struct fixture *f, const char *part) {
+  char text[4096];
+  snprintf(text, sizeof(text), "%.*s", (int)f->sink.of_kind[JOURNAL_EVENTS].len,
+           (const char *)f->sink.of_kind[JOURNAL_EVENTS].ptr);
+  assert_contains(text, part);
+}
+
+static uint64_t items(struct fixture *f, const char *type, const char *outcome) {
+  char labels[100];
+  snprintf(labels, sizeof(labels), "type=\"%s\",outcome=\"%s\"", type, outcome);
+  return metrics_get(metrics_series(f->metrics, METRICS_COUNTER, "culprit_sentry_items_total", labels, ""));
+}
+
+static void test_an_event_is_taken_and_named(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, ENVELOPE), 200);
+  assert_string_equal(f->body, "{\"id\":\"" ID "\"}");
+  assert_contains(f->reply, "Access-Control-Allow-Origin: *");
+  assert_int_equal(f->sink.submits, 1);
+  assert_int_equal(f->sink.kind, JOURNAL_EVENTS);
+  assert_int_equal(f->sink.project, 3);
+  assert_stored(f, "{\"event_id\":\"" ID "\",\"project\":3,\"received\":\"2026-11-21T09:30:00.000000000Z\","
+                   "\"message\":\"m\"}");
+  assert_int_equal(items(f, "event", "accepted"), 1);
+}
+
+static void test_slashes_do_not_matter(void **state) {
+  struct fixture *f = *state;
+  static const char *const paths[] = {"/api/3/envelope", "/api//3//envelope//", "//api/3/envelope/"};
+  for (size_t i = 0; i < 3; i++) assert_int_equal(post(f, paths[i], AUTH, ENVELOPE), 200);
+}
+
+static void test_keys_are_taken_from_everywhere_if_they_agree(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/envelope/?sentry_version=7&sentry_key=" KEY, "", ENVELOPE), 200);
+  assert_int_equal(post(f, "/api/3/envelope/", "Authorization: sentry sentry_key=" KEY "\r\n", ENVELOPE), 200);
+  assert_int_equal(post(f, "/api/3/envelope/?sentry_key=" KEY, AUTH, ENVELOPE), 200);
+  assert_int_equal(post(f, "/api/3/envelope/", "", "{\"dsn\":\"http://" KEY "@h/3\"}\n{\"type\":\"event\"}\n{}"), 200);
+  assert_int_equal(post(f, "/api/3/envelope/?sentry_key=" OTHER_KEY, AUTH, ENVELOPE), 401);
+  assert_contains(f->body, "\"causes\":[\"query: another sentry_key");
+  assert_int_equal(f->sink.submits, 4);
+}
+
+static void test_wrong_keys_are_refused_with_the_reason(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/envelope/", "", ENVELOPE), 401);
+  assert_contains(f->body, "{\"detail\":\"missing or bad authentication\",\"causes\":[\"no sentry_key in");
+  assert_contains(f->reply, "Access-Control-Allow-Origin: *");
+  assert_int_equal(post(f, "/api/3/store/", "", EVENT), 401);
+  assert_int_equal(post(f, "/api/3/envelope/", "X-Sentry-Auth: Sentry sentry_version=7\r\n", ENVELOPE), 401);
+  assert_int_equal(post(f, "/api/3/envelope/", "X-Sentry-Auth: Sentry sentry_key=abc\r\n", ENVELOPE), 403);
+  assert_contains(f->body, "belongs to no project");
+  assert_int_equal(post(f, "/api/4/envelope/", AUTH, ENVELOPE), 403);
+  assert_contains(f->body, "another project than the path");
+  assert_int_equal(post(f, "/api/x/envelope/", AUTH, ENVELOPE), 400);
+  assert_int_equal(post(f, "/api/3/envelope/?sentry_version=8", AUTH, ENVELOPE), 400);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{\"dsn\":\"http://" KEY "@h/4\"}\n"), 403);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{\"dsn\":\"http://" OTHER_KEY "@h/3\"}\n"), 403);
+  assert_int_equal(f->sink.submits, 0);
+}
+
+static void test_bodies_may_be_encoded(void **state) {
+  struct fixture *f = *state;
+  struct buffer packed;
+  buffer_init(&packed, 1 << 20);
+  compress_gzip(slice_from_cstr(ENVELOPE), &packed);
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH "Content-Encoding: gzip\r\n", buffer_slice(&packed)), 200);
+  buffer_clear(&packed);
+  compress_zstd(slice_from_cstr(ENVELOPE), &packed);
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH "Content-Encoding: zstd\r\n", buffer_slice(&packed)), 200);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH "Content-Encoding: gzip\r\n", ENVELOPE), 400);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH "Content-Encoding: lzma\r\n", ENVELOPE), 415);
+  assert_int_equal(f->sink.submits, 2);
+  buffer_finish(&packed);
+}
+
+static void test_chunked_bodies_are_taken(void **state) {
+  struct fixture *f = *state;
+  struct raw_http raw;
+  raw_http_open(&raw, f->port);
+  char text[1024];
+  int len = snprintf(text, sizeof(text),
+                     "POST /api/3/envelope/ HTTP/1.1\r\nHost: x\r\n" AUTH "Transfer-Encoding: chunked\r\n\r\n"
+                     "%zx\r\n%s\r\n0\r\n\r\n",
+                     sizeof(ENVELOPE) - 1, ENVELOPE);
+  raw_http_send(&raw, text, (size_t)len);
+  const char *reply, *start = NULL;
+  assert_int_equal(raw_http_reply(&raw, &reply, &start), 200);
+  raw_http_close(&raw);
+  assert_int_equal(f->sink.submits, 1);
+}
+
+#define SPAN_TIMES "\"start_timestamp\":1795253300.5,\"timestamp\":1795253301.25"
+#define MIXED                                                                                                          \
+  "{\"event_id\":\"" ID                                                                                                \
+  "\"}\n{\"type\":\"transaction\"}\n{\"type\":\"transaction\",\"transaction\":\"GET /cart\"," SPAN_TIMES               \
+  ",\"contexts\":{\"trace\":{\"trace_id\":\"" TRACE "\",\"span_id\":\"00f067aa0ba902b7\"}}}\n"                         \
+  "{\"type\":\"log\",\"item_count\":1}\n{\"items\":[{\"timestamp\":1795253300,\"level\":\"info\",\"body\":\"b\"}]}\n"  \
+  "{\"type\":\"span\"}\nnot json\n{\"type\":\"session\"}\n{}\n{\"type\":\"brand_new\"}\n{}\n"                          \
+  "{\"type\":\"client_report\"}\n{\"discarded_events\":[{\"reason\":\"before_send\",\"category\":\"error\","           \
+  "\"quantity\":4}]}\n"
+
+static void test_every_item_finds_its_place(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, MIXED), 200);
+  assert_string_equal(f->body, "{\"id\":\"" ID "\"}");
+  assert_int_equal(f->sink.submits, 2);
+  assert_true(f->sink.of_kind[JOURNAL_TRACES].len > 0 && f->sink.of_kind[JOURNAL_LOGS].len > 0);
+  assert_int_equal(items(f, "transaction", "accepted"), 1);
+  assert_int_equal(items(f, "log", "accepted"), 1);
+  assert_int_equal(items(f, "span", "invalid"), 1);
+  assert_int_equal(items(f, "session", "discarded"), 1);
+  assert_int_equal(items(f, "other", "discarded"), 1);
+  assert_int_equal(metrics_get(metrics_series(f->metrics, METRICS_COUNTER, "culprit_sentry_client_discarded_total",
+                                              "reason=\"before_send\"", "")),
+                   4);
+}
+
+static void test_nothing_of_a_broken_envelope_is_taken(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, ENVELOPE "{\"type\":\"log\",\"length\":99}\n{}"), 400);
+  assert_contains(f->body, "length says 99 bytes");
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, ENVELOPE "{\"type\":\"event\"}\n{}"), 400);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{}\n{\"type\":\"event\"}\nnope\n"), 400);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, ""), 400);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{\"event_id\":\"zz\"}\n"), 400);
+  assert_int_equal(f->sink.submits, 0);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{}"), 200); // legal, and empty
+  assert_string_equal(f->body, "{}");
+}
+
+static void test_answers_wait_for_every_part(void **state) {
+  struct fixture *f = *state;
+  f->sink.fail = STATUS_UNAVAILABLE;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, MIXED), 503);
+  assert_contains(f->body, "the disk is on fire");
+  assert_contains(f->reply, "Retry-After: ");
+  assert_int_equal(items(f, "transaction", "accepted"), 0);
+  assert_int_equal(items(f, "transaction", "refused"), 1);
+  f->sink.fail = STATUS_OK;
+  f->sink.refuse = STATUS_RATE_LIMITED;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, ENVELOPE), 429);
+  assert_contains(f->reply, "X-Sentry-Rate-Limits: ");
+  assert_contains(f->reply, "::project:rate_limit");
+  f->sink.refuse = STATUS_OK;
+  f->sink.not_ready = STATUS_UNAVAILABLE;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, ENVELOPE), 503);
+}
+
+static void test_sizes(void **state) {
+  struct fixture *f = *state;
+  struct buffer body;
+  buffer_init(&body, 8 << 20);
+  buffer_append_cstr(&body, "{}\n{\"type\":\"event\"}\n{\"message\":\"");
+  for (size_t i = 0; i < SENTRY_DOOR_EVENT_BYTES_MAX / 16; i++) buffer_append_cstr(&body, "0123456789abcdef");
+  buffer_append_cstr(&body, "\"}");
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH, buffer_slice(&body)), 413);
+  assert_contains(f->body, "an item of type event of");
+  assert_contains(f->reply, "Access-Control-Allow-Origin: *");
+  buffer_clear(&body); // an attachment may be larger
+  buffer_append_cstr(&body, "{}\n{\"type\":\"attachment\",\"length\":2000000}\n");
+  memset(buffer_reserve(&body, 2000000), 'x', 2000000);
+  body.len += 2000000;
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH, buffer_slice(&body)), 200);
+  assert_int_equal(items(f, "attachment", "discarded"), 1);
+  buffer_finish(&body);
+}
+
+static void test_store_takes_events_in_its_three_forms(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/store/", AUTH, "{\"event_id\":\"" ID "\",\"message\":\"m\",\"x\":NaN}"), 200);
+  assert_string_equal(f->body, "{\"id\":\"" ID "\"}");
+  assert_stored(f, "\"x\":null");
+  assert_int_equal(post(f, "/api/store/", AUTH, "eyJtZXNzYWdlIjoiYmFzZSA2NCJ9"), 200);
+  assert_stored(f, "\"message\":\"base 64\"");
+  assert_int_equal(post(f, "/api/3/store/", AUTH, "eJyrVspNLS5OTE9VslKqyslMUqoFAD00BlE="), 200);
+  assert_stored(f, "\"message\":\"zlib\"");
+  assert_int_equal(post(f, "/api/3/store/", AUTH "Content-Type: application/x-sentry-envelope\r\n", ENVELOPE), 200);
+  assert_int_equal(post(f, "/api/3/store/", AUTH, "%%%"), 400);
+  assert_int_equal(post(f, "/api/3/store/", AUTH, ""), 400);
+  assert_int_equal(f->sink.submits, 4);
+}
+
+static void test_images_carry_events(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(ask(f, "GET", "/api/3/store/", "", SLICE_LITERAL("")), 200);
+  assert_contains(f->reply, "Content-Type: image/gif");
+  assert_memory_equal(f->body, "GIF89a", 6);
+  assert_int_equal(ask(f, "GET", "/api/3/store/?sentry_key=" KEY "&sentry_data=%7B%22message%22%3A%22q%22%7D", "",
+                       SLICE_LITERAL("")),
+                   200);
+  assert_stored(f, "\"message\":\"q\"");
+  assert_int_equal(ask(f, "GET", "/api/3/store/?sentry_data=%7B%7D", "", SLICE_LITERAL("")), 401);
+}
+
+static void test_reports_of_browsers_become_events(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/security/?sentry_key=" KEY "&sentry_release=1.2", "User-Agent: B\r\n",
+                        "{\"csp-report\":{\"document-uri\":\"https://a/\",\"effective-directive\":\"img-src\","
+                        "\"blocked-uri\":\"https://evil/x\"}}"),
+                   200);
+  assert_stored(f, "\"csp\":{\"document_uri\":\"https://a/\",\"effective_directive\":\"img-src\","
+                   "\"blocked_uri\":\"https://evil/x\"}");
+  assert_stored(f, "\"release\":\"1.2\"");
+  assert_stored(f, "\"formatted\":\"Blocked 'img-src' from 'https://evil/x'\"");
+  assert_int_equal(
+      post(f, "/api/3/csp-report/?sentry_key=" KEY, "",
+           "[{\"type\":\"csp-violation\",\"body\":{\"documentURL\":\"https://a/\",\"blockedURL\":\"inline\","
+           "\"effectiveDirective\":\"script-src-elem\"}}]"),
+      200);
+  assert_stored(f, "\"csp\":{\"document_uri\":\"https://a/\",\"blocked_uri\":\"inline\","
+                   "\"effective_directive\":\"script-src-elem\"}");
+  assert_int_equal(post(f, "/api/3/security/?sentry_key=" KEY, "", "{\"what\":1}"), 400);
+}
+
+static void test_otlp_goes_to_the_project(void **state) {
+  struct fixture *f = *state;
+  struct buffer traces;
+  buffer_init(&traces, 1 << 20);
+  memory_sink_traces(&traces, 2, -1);
+  const char *headers = "X-Sentry-Auth: sentry sentry_key=" KEY "\r\nContent-Type: application/x-protobuf\r\n";
+  assert_int_equal(ask(f, "POST", "/api/3/integration/otlp/v1/traces", headers, buffer_slice(&traces)), 200);
+  assert_int_equal(f->sink.project, 3);
+  assert_int_equal(f->sink.kind, JOURNAL_TRACES);
+  assert_int_equal(ask(f, "POST", "/api/3/integration/otlp/v1/logs/", headers, SLICE_LITERAL("")), 200);
+  assert_int_equal(post(f, "/api/3/integration/otlp/v1/traces", AUTH "Content-Type: text/plain\r\n", "x"), 415);
+  assert_int_equal(post(f, "/api/3/integration/otlp/v1/traces", "Content-Type: application/json\r\n", "{}"), 401);
+  assert_contains(f->body, "\"code\":16"); // a google.rpc.Status
+  buffer_finish(&traces);
+}
+
+static void test_preflights_and_unknown_paths(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(ask(f, "OPTIONS", "/api/3/envelope/", "Origin: https://shop\r\n", SLICE_LITERAL("")), 204);
+  assert_contains(f->reply, "Access-Control-Allow-Origin: *");
+  assert_contains(f->reply, "Access-Control-Allow-Headers: x-sentry-auth");
+  assert_contains(f->reply, "Access-Control-Max-Age: 3600");
+  assert_int_equal(post(f, "/api/3/minidump/", AUTH, ""), 404);
+  assert_contains(f->body, "\"detail\":");
+  assert_int_equal(ask(f, "GET", "/api/3/envelope/", AUTH, SLICE_LITERAL("")), 405);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      TEST(test_an_event_is_taken_and_named),
+      TEST(test_slashes_do_not_matter),
+      TEST(test_keys_are_taken_from_everywhere_if_they_agree),
+      TEST(test_wrong_keys_are_refused_with_the_reason),
+      TEST(test_bodies_may_be_encoded),
+      TEST(test_chunked_bodies_are_taken),
+      TEST(test_every_item_finds_its_place),
+      TEST(test_nothing_of_a_broken_envelope_is_taken),
+      TEST(test_answers_wait_for_every_part),
+      TEST(test_sizes),
+      TEST(test_store_takes_events_in_its_three_forms),
+      TEST(test_images_carry_events),
+      TEST(test_reports_of_browsers_become_events),
+      TEST(test_otlp_goes_to_the_project),
+      TEST(test_preflights_and_unknown_paths),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
