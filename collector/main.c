@@ -16,6 +16,7 @@
 #include "collector/config.h"
 #include "collector/demo.h"
 #include "collector/explain.h"
+#include "collector/project_command.h"
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -187,6 +188,11 @@ static int explain(const struct command *command, int argc, char **argv) {
   return explain_main(argc, argv);
 }
 
+static int project(const struct command *command, int argc, char **argv) {
+  (void)command;
+  return project_command_main(argc, argv);
+}
+
 // --- the table
 // ------------------------------------------------------------------------------------------------------------
 
@@ -208,6 +214,7 @@ static const struct command commands[] = {
      demo},
     {"explain", "event|stack|message …", "Says what the inbox would make of an event, a stack trace or a message.", "",
      explain},
+    {"project", "create|list|key …", "Projects that Sentry SDKs send to, and their DSNs.", "", project},
     {"version", "", "Prints the version.", "\n  --help   this text\n", version},
 };
 
