@@ -242,6 +242,7 @@ static enum status start_exporter(struct collector *collector, struct error *err
   struct delivery_options delivery = {
       .name = "otlp",
       .journal = request_store_journal(collector->requests),
+      .send_unsynced = options->journal_sync == JOURNAL_SYNC_NEVER,
       .cursor_directory = collector->options->data_dir,
       .dead_letter_directory = collector->paths.dead_letter,
       .kinds = kinds,

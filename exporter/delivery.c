@@ -113,6 +113,12 @@ static void pass_over(struct delivery *delivery) {
   }
 }
 
+// Not before it is synced: after a power failure the cursor must not be ahead of the journal.
+static uint64_t sendable_sequence(const struct delivery *delivery) {
+  struct journal *journal = delivery->options.journal;
+  return delivery->options.send_unsynced ? journal_durable_sequence(journal) : journal_synced_sequence(journal);
+}
+
 // Adds `record` to the batch; false when it belongs to the next one.
 static bool add_record(struct delivery *delivery) {
   struct journal_record *record = &delivery->record;
@@ -145,8 +151,7 @@ static bool gather(struct delivery *delivery) {
   delivery->records = delivery->items = 0;
   for (;;) {
     if (!delivery->record_held) {
-      // Not before it is synced: after a power failure the cursor must not be ahead of the journal.
-      if (journal_reader_position(delivery->reader) > journal_synced_sequence(delivery->options.journal)) break;
+      if (journal_reader_position(delivery->reader) > sendable_sequence(delivery)) break;
       if (journal_reader_next(delivery->reader, &delivery->record) != STATUS_OK) break;
     }
     delivery->record_held = false;
@@ -358,6 +363,9 @@ static enum status open_parts(struct delivery *delivery, struct error *error) {
   uint64_t sequence;
   enum status status = cursor_file_open(options->cursor_directory, options->name, &delivery->cursor, &sequence, error);
   if (status) return status;
+  // Without syncs a power failure may have left the journal shorter than what was sent of it; its numbers come again.
+  uint64_t newest = journal_durable_sequence(options->journal);
+  if (sequence > newest && newest + 1 >= journal_first_sequence(options->journal)) sequence = newest;
   delivery->status.sequence = delivery->saved_sequence = sequence;
   atomic_u64_set(&delivery->floor, sequence + 1);
   struct journal_options dead = {

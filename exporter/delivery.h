@@ -43,6 +43,7 @@ struct delivery_transport {
 struct delivery_options {
   const char *name;                        // "otlp": metric labels, cursor and thread names
   struct journal *journal;                 // kept
+  bool send_unsynced;                      // the journal is never synced on its own: send what is written
   const char *cursor_directory;            // where <name>.cursor lies
   const char *dead_letter_directory;       // a journal of what was refused, its section the reason
   uint32_t kinds;                          // bit (1 << enum journal_kind): which are sent; others are passed over
