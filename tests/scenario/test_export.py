@@ -352,6 +352,15 @@ def test_resume_after_restart(running):
     assert [arrived.count(trace_id) for trace_id in (sent, waiting, unsettled)] == [3, 4, 5]
 
 
+@pytest.mark.parametrize("sync", ["always", "interval", "never"])
+def test_export_in_every_sync_mode(running, sync):
+    backend = running.backend("grpc")
+    client = running.client(running.start(backend=backend, journal_sync=sync))
+    trace_id = otlp.new_trace_id()
+    assert client.traces(otlp.several("traces", 3, trace_id)).ok
+    wait_until(lambda: sum(span.trace_id == trace_id for span in backend.spans()) == 3, 20, "the trace at the backend")
+
+
 def test_dead_letters_are_on_disk_with_their_reason(running):
     backend = running.backend()
     culprit = running.start(backend=backend)
