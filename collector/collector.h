@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The running program: every part made from the options, wired together, started in order and stopped in the reverse one
-// (exporters first, receivers last; receivers stop first). The only place that knows every part.
+// The running program: every part made from the options, wired together, started in order and stopped in the reverse
+// one (exporters first, receivers last; receivers stop first). The only place that knows every part.
 #ifndef COLLECTOR_COLLECTOR_H
 #define COLLECTOR_COLLECTOR_H
 

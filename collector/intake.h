@@ -19,7 +19,8 @@ struct intake_options {
   struct payload_facts_options facts;
   const struct clock *clock;
   struct metrics *metrics;
-  uint64_t journal_bytes_max; // refuse before the journal does, so that the answer comes before the body is read; 0: never
+  uint64_t
+      journal_bytes_max; // refuse before the journal does, so that the answer comes before the body is read; 0: never
 };
 
 struct intake *intake_create(const struct intake_options *options);

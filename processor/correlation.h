@@ -27,8 +27,8 @@ int correlation_rank(const struct correlation *correlation, struct slice key);
 struct slice correlation_id_of(const struct otlp_any *value);
 // The best-ranked id of validated attributes (field `field` of `message`), empty when none.
 struct slice correlation_find(const struct correlation *correlation, struct slice message, uint32_t field);
-// Of a span (its attributes, then the best-ranked of all its events'), of a log (attributes, then a kvlist body, then a JSON object as string
-// body: top-level members).
+// Of a span (its attributes, then the best-ranked of all its events'), of a log (attributes, then a kvlist body, then a
+// JSON object as string body: top-level members).
 struct slice correlation_of_span(const struct correlation *correlation, const struct otlp_span *span);
 struct slice correlation_of_log(const struct correlation *correlation, const struct otlp_log *log);
 uint64_t correlation_fingerprint(const struct correlation *correlation);

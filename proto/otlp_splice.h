@@ -15,8 +15,8 @@ enum otlp_splice_action {
   OTLP_SPLICE_KEEP_TRACE_STATE, // spans only: trace_state (field 3) is replaced; empty removes it
 };
 
-// Asked once per item in wire order; index is otlp_item.index. item_bytes is the Span or LogRecord message, unparsed: the
-// splice does not look inside items except to replace trace_state.
+// Asked once per item in wire order; index is otlp_item.index. item_bytes is the Span or LogRecord message, unparsed:
+// the splice does not look inside items except to replace trace_state.
 typedef enum otlp_splice_action (*otlp_splice_fn)(void *context, uint32_t index, struct slice item_bytes,
                                                   struct slice *out_trace_state);
 

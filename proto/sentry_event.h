@@ -25,7 +25,7 @@ enum sentry_in_app { SENTRY_IN_APP_UNSET, SENTRY_IN_APP_NO, SENTRY_IN_APP_YES };
 
 struct sentry_frame {
   struct slice function, raw_function, symbol, module, package, filename, abs_path, platform, context_line, lang;
-  uint32_t line, column; // 0: unknown
+  uint32_t line, column;     // 0: unknown
   enum sentry_in_app in_app; // as the SDK said, before any rule (data.orig_in_app wins)
   bool sourcemap;            // data.sourcemap is set
   struct slice category;     // data.category
