@@ -9,6 +9,8 @@
 // At most three messages are open per nesting level, and levels are limited, so the stack has a fixed size.
 #include "proto/otlp_any.h"
 
+#include <assert.h>
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const any_fields[] = {
@@ -96,6 +98,72 @@ static inline const uint8_t *check_scalar(struct otlp_scan *scan, uint32_t tag, 
   }
 }
 
+void otlp_key_memory_begin(struct otlp_key_memory *memory, otlp_key_is_plain_fn is_plain, const void *context,
+                           uint64_t number) {
+  if (memory->number != number || memory->is_plain != is_plain) memset(memory, 0, sizeof(*memory));
+  memory->is_plain = is_plain;
+  memory->context = context;
+  memory->number = number;
+  memory->met = false;
+}
+
+static uint64_t load64(const uint8_t *from) {
+  uint64_t word;
+  memcpy(&word, from, sizeof word);
+  return word;
+}
+
+static uint64_t load32(const uint8_t *from) {
+  uint32_t word;
+  memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Equal keys of up to 32 bytes, nearly all, are told by two or four overlapping words.
+static inline bool key_equal(const uint8_t *a, const uint8_t *b, size_t len) {
+  if (len >= 8 && len <= 32) {
+    uint64_t differ = (load64(a) ^ load64(b)) | (load64(a + len - 8) ^ load64(b + len - 8));
+    if (len > 16) differ |= (load64(a + 8) ^ load64(b + 8)) | (load64(a + len - 16) ^ load64(b + len - 16));
+    return differ == 0;
+  }
+  return memcmp(a, b, len) == 0;
+}
+
+// The slot: keys share prefixes (http.request.header.), so the end of a key counts.
+static inline uint32_t key_slot(struct slice key) {
+  uint64_t mixed = key.len;
+  if (key.len >= 8) {
+    mixed += load64(key.ptr + key.len - 8) * UINT64_C(0x9e3779b97f4a7c15) + load64(key.ptr);
+  } else if (key.len >= 4) {
+    mixed += load32(key.ptr) << 32 | load32(key.ptr + key.len - 4);
+  } else if (key.len > 0) {
+    mixed += (uint64_t)key.ptr[0] << 16 | (uint64_t)key.ptr[key.len / 2] << 8 | key.ptr[key.len - 1];
+  }
+  return (uint32_t)((mixed * UINT64_C(0xd6e8feb86659fd93)) >> 56);
+}
+static_assert(OTLP_KEY_MEMORY_SLOTS == 256, "key_slot makes 8 bits");
+
+static inline bool is_known(const struct otlp_known_key *known, struct slice key) {
+  return known->len == key.len && key_equal(known->key, key.ptr, key.len);
+}
+
+// Two places for each key, so that two that are used side by side do not push each other out.
+__attribute__((noinline)) static void judge_unknown(struct otlp_key_memory *memory, struct slice key, uint32_t slot) {
+  if (is_known(&memory->known[slot ^ 1], key)) return;
+  if (!memory->is_plain(memory->context, key)) {
+    memory->met = true;
+  } else if (key.len <= OTLP_KEY_MEMORY_KEY_BYTES && key.len > 0) {
+    if (memory->known[slot].len > 0) slot ^= 1;
+    memory->known[slot].len = (uint8_t)key.len;
+    memcpy(memory->known[slot].key, key.ptr, key.len);
+  }
+}
+
+static inline void judge_key(struct otlp_key_memory *memory, struct slice key) {
+  const uint32_t slot = key_slot(key);
+  if (!is_known(&memory->known[slot], key)) judge_unknown(memory, key, slot);
+}
+
 enum open_kind { OPEN_ANY, OPEN_ARRAY, OPEN_KVLIST, OPEN_KEY_VALUE };
 
 struct open_message {
@@ -127,7 +195,9 @@ static const uint8_t *nested_field(struct otlp_scan *scan, struct nesting *nesti
     if (tag != WIRE_TAG(5, WIRE_BYTES) && tag != WIRE_TAG(6, WIRE_BYTES)) return check_scalar(scan, tag, at, top->end);
     kind = tag == WIRE_TAG(5, WIRE_BYTES) ? OPEN_ARRAY : OPEN_KVLIST;
   } else if (top->kind == OPEN_KEY_VALUE && tag == WIRE_TAG(1, WIRE_BYTES)) {
-    return otlp_any_string(scan, at, top->end, &content);
+    at = otlp_any_string(scan, at, top->end, &content);
+    if (at && scan->keys) judge_key(scan->keys, content);
+    return at;
   } else if (top->kind == OPEN_KEY_VALUE && tag == WIRE_TAG(3, WIRE_VARINT)) {
     return wire_varint(at, top->end, &number);
   } else if (tag == (top->kind == OPEN_KEY_VALUE ? WIRE_TAG(2, WIRE_BYTES) : WIRE_TAG(1, WIRE_BYTES))) {
@@ -208,6 +278,7 @@ bool otlp_any_check_key_value(struct otlp_scan *scan, struct slice message, stru
     }
     if (!at) return otlp_any_fail(scan, &key_value_message, tag, field);
   }
+  if (scan->keys) judge_key(scan->keys, key);
   *out_key = key;
   return true;
 }

@@ -69,6 +69,8 @@ struct otlp_field_iter otlp_fields(struct slice message, uint32_t field);
 bool otlp_field_next(struct otlp_field_iter *iter, struct slice *out_content);
 // The same for KeyValue fields, decoded. Resource and InstrumentationScope attributes: see the numbers below.
 bool otlp_attribute_next(struct otlp_field_iter *iter, struct otlp_attribute *out_attribute);
+// One KeyValue message, decoded.
+struct otlp_attribute otlp_attribute_of(struct slice key_value);
 // The attribute `key` (the first one), false when absent.
 bool otlp_attribute_find(struct slice message, uint32_t field, struct slice key, struct otlp_any *out_value);
 // Elements of an OTLP_ANY_ARRAY: for (iter = otlp_any_elements(any); otlp_any_next(&iter, &element);)
@@ -149,6 +151,27 @@ struct otlp_key_filter {
 void otlp_key_filter_add(struct otlp_key_filter *filter, struct slice key);
 typedef void (*otlp_attribute_fn)(void *context, enum otlp_owner owner, const struct otlp_attribute *attribute);
 
+// A second thing a scan may be asked: is there a key, at any depth of any attribute or body, that somebody wants? Every
+// key is judged once and remembered when it is plain, which nearly all are: the same few dozen keys come in every span.
+// One memory per thread, reused from scan to scan; it copies the keys.
+#define OTLP_KEY_MEMORY_SLOTS     256
+#define OTLP_KEY_MEMORY_KEY_BYTES 63 // longer keys are judged each time
+typedef bool (*otlp_key_is_plain_fn)(const void *context, struct slice key);
+struct otlp_key_memory {
+  otlp_key_is_plain_fn is_plain;
+  const void *context;
+  uint64_t number;
+  bool met; // a key that is not plain was met since otlp_key_memory_begin
+  struct otlp_known_key {
+    uint8_t len; // 0: free
+    uint8_t key[OTLP_KEY_MEMORY_KEY_BYTES];
+  } known[OTLP_KEY_MEMORY_SLOTS];
+};
+// Before each scan. What was remembered is forgotten when `number`, which names the judge's rules, has changed; a
+// zeroed memory remembers nothing.
+void otlp_key_memory_begin(struct otlp_key_memory *memory, otlp_key_is_plain_fn is_plain, const void *context,
+                           uint64_t number);
+
 // Where and why a scan stopped.
 struct otlp_fault {
   enum status status; // STATUS_OK: none; STATUS_END: behind the last item
@@ -164,6 +187,7 @@ struct otlp_scan {
   const struct otlp_key_filter *filter; // NULL: never call
   otlp_attribute_fn on_attribute;
   void *context;
+  struct otlp_key_memory *keys; // NULL: keys are not judged
   // The rest is the scan's own.
   struct slice payload, request_rest, resource_rest, scope_rest, resource, scope;
   uint32_t resource_count, scope_count, item_count, attribute_count; // met so far

@@ -34,6 +34,10 @@ bool otlp_attribute_next(struct otlp_field_iter *iter, struct otlp_attribute *ou
   return true;
 }
 
+struct otlp_attribute otlp_attribute_of(struct slice key_value) {
+  return otlp_any_decode_key_value(key_value);
+}
+
 bool otlp_attribute_find(struct slice message, uint32_t field, struct slice key, struct otlp_any *out_value) {
   struct otlp_field_iter iter = otlp_fields(message, field);
   struct otlp_attribute attribute;
