@@ -45,6 +45,10 @@ struct payload_facts {
     struct slice request_id;
   } pending;
   struct buffer section;
+
+  const struct scrub *scrub; // NULL: not asked
+  struct otlp_key_memory keys;
+  bool needs_scrub;
 };
 
 static void *grow(void *array, uint32_t *capacity, size_t item_bytes, uint32_t needed) {
@@ -89,6 +93,14 @@ void payload_facts_destroy(struct payload_facts *builder) {
 
 uint64_t payload_facts_fingerprint(const struct payload_facts *builder) {
   return builder->fingerprint;
+}
+
+void payload_facts_set_scrub(struct payload_facts *builder, const struct scrub *scrub) {
+  builder->scrub = scrub && scrub_is_enabled(scrub) ? scrub : NULL;
+}
+
+bool payload_facts_needs_scrub(const struct payload_facts *builder) {
+  return builder->needs_scrub;
 }
 
 bool payload_facts_is_rejected(const struct payload_facts *builder, uint32_t item_index) {
@@ -234,6 +246,9 @@ static bool is_sentry_log(struct slice scope) {
 
 static void note_item(struct payload_facts *builder, enum otlp_signal signal, const struct otlp_item *item) {
   enter_resource(builder, item);
+  if (builder->scrub && signal == OTLP_LOGS && !builder->needs_scrub) {
+    builder->needs_scrub = !scrub_log_is_clean(builder->scrub, &item->log);
+  }
   struct slice trace_id = signal == OTLP_TRACES ? item->span.trace_id : item->log.trace_id;
   uint32_t trace = trace_id.len == OTLP_TRACE_ID_BYTES ? find_trace(builder, trace_id.ptr) : RECORD_NO_TRACE;
   uint8_t flags = signal == OTLP_TRACES ? note_span(builder, trace, &item->span) : note_log(builder, trace, &item->log);
@@ -280,6 +295,11 @@ enum status payload_facts_build(struct payload_facts *builder, enum otlp_signal 
   scan.filter = &builder->filter;
   scan.on_attribute = on_attribute;
   scan.context = builder;
+  builder->needs_scrub = builder->scrub && scrub_reads_all(builder->scrub);
+  if (builder->scrub) {
+    scrub_judge_keys(builder->scrub, &builder->keys);
+    scan.keys = &builder->keys;
+  }
   struct otlp_item item;
   enum status status;
   for (;;) {
@@ -301,6 +321,7 @@ enum status payload_facts_build(struct payload_facts *builder, enum otlp_signal 
     }
   }
   if (status != STATUS_END) return status;
+  if (builder->scrub && builder->keys.met) builder->needs_scrub = true;
   counts.items = builder->item_count;
   status = record_facts_encode(builder->fingerprint, builder->traces, builder->trace_count, builder->items,
                                builder->item_count, builder->requests, builder->request_count, &builder->section);

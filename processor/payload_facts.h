@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "processor/correlation.h"
 #include "processor/sampling.h"
+#include "processor/scrub.h"
 #include "proto/otlp_scan.h"
 #include "store/record_facts.h"
 
@@ -39,6 +40,10 @@ struct payload_facts_counts {
 enum status payload_facts_build(struct payload_facts *builder, enum otlp_signal signal, struct slice payload,
                                 struct slice *out_section, struct payload_facts_counts *out_counts,
                                 struct error *error);
+// Builds from now on also look for what scrub_otlp would change; NULL: they do not. `scrub` must outlive them.
+void payload_facts_set_scrub(struct payload_facts *builder, const struct scrub *scrub);
+// After a build: false when scrub_otlp has nothing to change in the payload.
+bool payload_facts_needs_scrub(const struct payload_facts *builder);
 // By otlp_item.index of the scanned payload.
 bool payload_facts_is_rejected(const struct payload_facts *builder, uint32_t item_index);
 

@@ -1,0 +1,560 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: one walk over the parsed document with a stack of open arrays and objects, writing the new document as
+// it goes. Where in the schema of an event the walk is, is a `place`; a table leads from place and key to the next one.
+// Everything that an application fills in as it likes (extra, contexts, local variables, breadcrumb data, request
+// bodies …) is the place FREE, where every key and every text is judged. Places that hold what an SDK says of itself,
+// of code and of times are LEFT. Exempt in particular, as in Relay: debug_meta, file names of frames, the value of an
+// exception, the User-Agent header. The user an event names by id, e-mail or name is kept: that is what an issue page
+// shows; only their IP address goes when it is asked for.
+//
+// Changes are noted in a tree of marks, one node for each part of the path that leads to a change, made only then. At
+// the end the tree is merged into the `_meta` the SDK had sent.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "processor/scrub_internal.h"
+
+#define DEPTH_MAX   (JSON_DEPTH_MAX + 2)
+#define MARKS_MAX   (SCRUB_EVENT_MARKS_MAX * 4)
+#define NUMBER_TEXT 32
+#define TEXT_MAX    (16u << 20)
+
+enum place {
+  LEFT,
+  FREE,
+  MESSAGE,
+  ROOT,
+  EXCEPTION,
+  MECHANISM,
+  THREAD,
+  STACK,
+  CRUMB,
+  REQUEST,
+  HEADERS,
+  COOKIES,
+  QUERY,
+  BODY,
+  URL,
+  USER,
+  CONTEXTS,
+  TRACE,
+  FEEDBACK,
+  LOGENTRY,
+  SPANS,
+  SDK,
+};
+
+// Where a key leads to from each place: the first line that fits is taken, a line without a key fits every key.
+// Elements of an array are in the place of the array.
+struct step {
+  const char *key;
+  size_t key_len;
+  enum place to;
+};
+#define STEPS_MAX 49
+#define KEY(text, to)                                                                                                  \
+  { text, sizeof(text) - 1, to }
+#define ELSE(to)                                                                                                       \
+  { NULL, 0, to }
+static const struct step steps[][STEPS_MAX] = {
+    [ROOT] = {KEY("exception", EXCEPTION),
+              KEY("sentry.interfaces.Exception", EXCEPTION),
+              KEY("threads", THREAD),
+              KEY("stacktrace", STACK),
+              KEY("sentry.interfaces.Stacktrace", STACK),
+              KEY("breadcrumbs", CRUMB),
+              KEY("sentry.interfaces.Breadcrumbs", CRUMB),
+              KEY("request", REQUEST),
+              KEY("sentry.interfaces.Http", REQUEST),
+              KEY("user", USER),
+              KEY("sentry.interfaces.User", USER),
+              KEY("contexts", CONTEXTS),
+              KEY("sentry.interfaces.Contexts", CONTEXTS),
+              KEY("logentry", LOGENTRY),
+              KEY("sentry.interfaces.Message", LOGENTRY),
+              KEY("message", MESSAGE),
+              KEY("transaction", MESSAGE),
+              KEY("culprit", MESSAGE),
+              KEY("title", MESSAGE),
+              KEY("server_name", MESSAGE),
+              KEY("spans", SPANS),
+              KEY("sdk", SDK),
+              KEY("_meta", LEFT),
+              KEY("debug_meta", LEFT),
+              KEY("modules", LEFT),
+              KEY("event_id", LEFT),
+              KEY("timestamp", LEFT),
+              KEY("start_timestamp", LEFT),
+              KEY("received", LEFT),
+              KEY("platform", LEFT),
+              KEY("level", LEFT),
+              KEY("logger", LEFT),
+              KEY("environment", LEFT),
+              KEY("release", LEFT),
+              KEY("dist", LEFT),
+              KEY("type", LEFT),
+              KEY("version", LEFT),
+              KEY("fingerprint", LEFT),
+              KEY("checksum", LEFT),
+              KEY("errors", LEFT),
+              KEY("measurements", LEFT),
+              KEY("breakdowns", LEFT),
+              KEY("transaction_info", LEFT),
+              KEY("template", LEFT),
+              KEY("sentry.interfaces.Template", LEFT),
+              KEY("_grouping", LEFT),
+              KEY("_fingerprinting_rules", LEFT),
+              KEY("project", LEFT),
+              ELSE(FREE)},
+    [EXCEPTION] = {KEY("values", EXCEPTION), KEY("stacktrace", STACK), KEY("raw_stacktrace", STACK),
+                   KEY("mechanism", MECHANISM), ELSE(LEFT)},
+    [MECHANISM] = {KEY("data", FREE), KEY("meta", FREE), ELSE(LEFT)},
+    [THREAD] = {KEY("values", THREAD), KEY("stacktrace", STACK), KEY("raw_stacktrace", STACK), ELSE(LEFT)},
+    [STACK] = {KEY("frames", STACK), KEY("vars", FREE), ELSE(LEFT)},
+    [CRUMB] = {KEY("values", CRUMB), KEY("message", MESSAGE), KEY("data", FREE), ELSE(LEFT)},
+    [REQUEST] = {KEY("headers", HEADERS), KEY("cookies", COOKIES), KEY("query_string", QUERY), KEY("fragment", QUERY),
+                 KEY("data", BODY), KEY("url", URL), KEY("method", LEFT), KEY("inferred_content_type", LEFT),
+                 ELSE(FREE)},
+    [HEADERS] = {KEY("user-agent", LEFT), ELSE(HEADERS)},
+    [COOKIES] = {ELSE(COOKIES)},
+    [QUERY] = {ELSE(QUERY)},
+    [BODY] = {ELSE(FREE)},
+    [USER] = {KEY("id", LEFT), KEY("email", LEFT), KEY("username", LEFT), KEY("name", LEFT), KEY("geo", LEFT),
+              KEY("ip_address", USER), ELSE(FREE)},
+    [CONTEXTS] = {KEY("trace", TRACE), KEY("response", REQUEST), KEY("feedback", FEEDBACK), ELSE(FREE)},
+    [TRACE] = {KEY("data", FREE), ELSE(LEFT)},
+    [FEEDBACK] = {KEY("message", MESSAGE), KEY("url", URL), ELSE(LEFT)},
+    [LOGENTRY] = {KEY("params", FREE), KEY("message", MESSAGE), KEY("formatted", MESSAGE), ELSE(LEFT)},
+    [SPANS] = {KEY("description", MESSAGE), KEY("data", FREE), KEY("tags", FREE), ELSE(LEFT)},
+    [SDK] = {KEY("client_ip", USER), ELSE(LEFT)},
+    [FREE] = {KEY("url", URL), KEY("http.query", QUERY), KEY("url.query", QUERY), KEY("query_string", QUERY),
+              KEY("user_agent.original", LEFT), ELSE(FREE)},
+};
+
+static enum place place_of(enum place from, struct slice key) {
+  if (from == LEFT || from == MESSAGE || from == URL) return LEFT;
+  const struct step *step = steps[from];
+  while (step->key && !slice_equal_ignore_case(key, slice_make(step->key, step->key_len))) step++;
+  return step->to;
+}
+
+// Are the names in this place the application's?
+static bool judges_keys(enum place place) {
+  return place == FREE || place == HEADERS || place == COOKIES || place == QUERY;
+}
+
+// --- marks
+// ------------------------------------------------------------------------------------------------------------
+
+struct mark {
+  struct slice key; // NULL ptr: the element `index` of an array
+  uint32_t index;
+  uint32_t first_child, next; // 0: none
+  const char *rule;           // NULL: only on the way
+  bool removed;
+};
+
+struct open {
+  struct json_iter iter;
+  bool is_object;
+  enum place place;
+  struct slice key; // of the member that is being read
+  uint32_t index;   // of the element that is being read
+  uint32_t next_index;
+  uint32_t mark;     // node of this container, 0: none yet
+  bool is_pair;      // [name, value]
+  bool value_goes;   // its name is sensitive
+  bool is_named;     // {"key": name, "value": …}, the same
+  enum place second; // place of the value of a pair
+};
+
+struct walk {
+  const struct scrub *scrub;
+  struct json_parser *inner;
+  struct json_writer writer;
+  struct buffer text;
+  bool notes;
+  struct mark *marks; // [0] is the root
+  uint32_t mark_count, mark_capacity;
+  bool changed;
+  struct open open[DEPTH_MAX];
+  uint32_t depth;
+};
+
+static void reserve_marks(struct walk *walk) {
+  if (walk->mark_count < walk->mark_capacity) return;
+  walk->mark_capacity = walk->mark_capacity ? walk->mark_capacity * 2 : 64;
+  walk->marks = realloc(walk->marks, walk->mark_capacity * sizeof(struct mark));
+  ASSERT(walk->marks);
+}
+
+static uint32_t add_mark(struct walk *walk, uint32_t parent, const struct open *container) {
+  if (walk->mark_count == MARKS_MAX) return UINT32_MAX;
+  reserve_marks(walk);
+  struct mark *mark = &walk->marks[walk->mark_count];
+  *mark = (struct mark){.index = container->index, .next = walk->marks[parent].first_child};
+  if (container->is_object) mark->key = container->key;
+  if (container->is_object && !mark->key.ptr) mark->key = SLICE_LITERAL("");
+  walk->marks[parent].first_child = walk->mark_count;
+  return walk->mark_count++;
+}
+
+// Notes that the value being read in the innermost container was changed.
+static void note(struct walk *walk, const char *rule, bool removed) {
+  walk->changed = true;
+  if (!walk->notes || walk->depth == 0) return;
+  if (!walk->marks) {
+    reserve_marks(walk);
+    walk->marks[walk->mark_count++] = (struct mark){.rule = NULL};
+  }
+  for (uint32_t i = 1; i < walk->depth; i++) {
+    if (walk->open[i].mark) continue;
+    uint32_t made = add_mark(walk, walk->open[i - 1].mark, &walk->open[i - 1]);
+    if (made == UINT32_MAX) return;
+    walk->open[i].mark = made;
+  }
+  uint32_t leaf = add_mark(walk, walk->open[walk->depth - 1].mark, &walk->open[walk->depth - 1]);
+  if (leaf == UINT32_MAX) return;
+  walk->marks[leaf].rule = rule;
+  walk->marks[leaf].removed = removed;
+}
+
+static void write_rem(struct json_writer *writer, const struct mark *mark, struct json_value old) {
+  struct json_iter iter = json_iterate(json_get(old, "rem"));
+  struct json_value entry;
+  json_key(writer, "rem");
+  json_begin_array(writer);
+  while (json_type_of(json_get(old, "rem")) == JSON_ARRAY && json_array_next(&iter, &entry)) {
+    json_write_parsed(writer, entry);
+  }
+  json_begin_array(writer);
+  json_write_cstr(writer, mark->rule);
+  json_write_cstr(writer, mark->removed ? "x" : "s");
+  json_end_array(writer);
+  json_end_array(writer);
+}
+
+// The member "" of a node: what the SDK said there, and the mark.
+static void write_own(struct json_writer *writer, const struct mark *mark, struct json_value old) {
+  struct json_value own = json_get(old, "");
+  struct json_iter iter = json_iterate(own);
+  struct slice key;
+  struct json_value value;
+  if (!mark->rule) {
+    if (!json_is_present(own)) return;
+    json_key(writer, "");
+    json_write_parsed(writer, own);
+    return;
+  }
+  json_key(writer, "");
+  json_begin_object(writer);
+  while (json_type_of(own) == JSON_OBJECT && json_object_next(&iter, &key, &value)) {
+    if (slice_equal_cstr(key, "rem")) continue;
+    json_key_slice(writer, key);
+    json_write_parsed(writer, value);
+  }
+  write_rem(writer, mark, own);
+  json_end_object(writer);
+}
+
+static struct slice mark_key(const struct mark *mark, char *to) {
+  if (mark->key.ptr) return mark->key;
+  return slice_make(to, (size_t)snprintf(to, NUMBER_TEXT, "%u", mark->index));
+}
+
+// Members of the old node that no mark stands at.
+static void write_others(const struct walk *walk, struct json_writer *writer, uint32_t node, struct json_value old) {
+  struct json_iter iter = json_iterate(old);
+  struct slice key;
+  struct json_value value;
+  char number[NUMBER_TEXT];
+  while (json_type_of(old) == JSON_OBJECT && json_object_next(&iter, &key, &value)) {
+    bool known = key.len == 0;
+    for (uint32_t m = walk->marks[node].first_child; m && !known; m = walk->marks[m].next) {
+      known = slice_equal(mark_key(&walk->marks[m], number), key);
+    }
+    if (known) continue;
+    json_key_slice(writer, key);
+    json_write_parsed(writer, value);
+  }
+}
+
+static void write_meta(struct walk *walk, struct json_value old) {
+  struct json_writer *writer = &walk->writer;
+  struct {
+    uint32_t child; // next one to write
+    struct json_value old;
+  } stack[DEPTH_MAX];
+  uint32_t depth = 1;
+  char number[NUMBER_TEXT];
+  stack[0].child = walk->marks[0].first_child;
+  stack[0].old = old;
+  json_begin_object(writer);
+  write_own(writer, &walk->marks[0], old);
+  write_others(walk, writer, 0, old);
+  while (depth > 0) {
+    const uint32_t node = stack[depth - 1].child;
+    if (!node) {
+      json_end_object(writer);
+      depth--;
+      continue;
+    }
+    const struct mark *mark = &walk->marks[node];
+    const struct slice key = mark_key(mark, number);
+    struct json_value below = json_get_slice(stack[depth - 1].old, key);
+    stack[depth - 1].child = mark->next;
+    json_key_slice(writer, key);
+    json_begin_object(writer);
+    write_own(writer, mark, below);
+    write_others(walk, writer, node, below);
+    ASSERT(depth < DEPTH_MAX);
+    stack[depth].child = mark->first_child;
+    stack[depth++].old = below;
+  }
+}
+
+// --- values
+// -----------------------------------------------------------------------------------------------------------
+
+static bool holds_something(struct json_value value) {
+  switch (json_type_of(value)) {
+  case JSON_NULL:
+  case JSON_BOOL: return false;
+  case JSON_STRING: return json_string(value).len > 0 && !slice_equal_cstr(json_string(value), SCRUB_FILTERED);
+  case JSON_ARRAY:
+  case JSON_OBJECT: return json_count(value) > 0;
+  default: return true;
+  }
+}
+
+// Is `value` under `key` in `place` to go as a whole?
+static bool must_go(const struct scrub *scrub, enum place place, struct slice key, struct json_value value) {
+  if (!holds_something(value)) return false;
+  if (place == USER) return scrub->ip_addresses && scrub_key_is_ip_address(key);
+  if (!judges_keys(place)) return false;
+  enum json_type type = json_type_of(value);
+  bool is_number = type == JSON_I64 || type == JSON_U64 || type == JSON_DOUBLE;
+  if (scrub_key_is_sensitive(scrub, key)) return !(is_number && scrub_key_is_count(key));
+  return place == COOKIES && scrub->defaults && scrub_key_is_session_cookie(key);
+}
+
+static void write_filtered(struct walk *walk) {
+  json_write_cstr(&walk->writer, SCRUB_FILTERED);
+  note(walk, "@password", true);
+}
+
+// name=value to begin with, as forms do.
+static bool is_form(struct slice text) {
+  for (size_t i = 0; i < text.len; i++) {
+    const uint8_t byte = text.ptr[i];
+    if (byte == '=') return i > 0;
+    bool of_name = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+    if (!of_name && byte != '_' && (i == 0 || byte <= ' ' || !strchr("0123456789-.%[]+", byte))) return false;
+  }
+  return false;
+}
+
+// A request body: JSON, a form, or any text.
+static const char *scrub_body(struct walk *walk, struct slice text) {
+  struct json_value root;
+  struct slice trimmed = slice_trim(text);
+  bool looks_json = trimmed.len > 1 && (trimmed.ptr[0] == '{' || trimmed.ptr[0] == '[');
+  bool changed = false;
+  if (looks_json && walk->inner && json_parse(walk->inner, trimmed, &root, NULL) == STATUS_OK) {
+    if (scrub_json(walk->scrub, root, &walk->text, &changed) || !changed) return NULL;
+    return "@password";
+  }
+  return scrub_text(walk->scrub, is_form(text) ? SCRUB_TEXT_QUERY : SCRUB_TEXT_VALUE, text, &walk->text);
+}
+
+static void write_string(struct walk *walk, enum place place, struct slice text) {
+  const char *rule = NULL;
+  buffer_clear(&walk->text);
+  switch (place) {
+  case FREE:
+  case HEADERS: rule = scrub_text(walk->scrub, SCRUB_TEXT_VALUE, text, &walk->text); break;
+  case MESSAGE: rule = scrub_text(walk->scrub, SCRUB_TEXT_MESSAGE, text, &walk->text); break;
+  case URL: rule = scrub_text(walk->scrub, SCRUB_TEXT_URL, text, &walk->text); break;
+  case COOKIES: rule = scrub_text(walk->scrub, SCRUB_TEXT_COOKIES, text, &walk->text); break;
+  case QUERY: rule = scrub_text(walk->scrub, SCRUB_TEXT_QUERY, text, &walk->text); break;
+  case BODY: rule = scrub_body(walk, text); break;
+  default: break;
+  }
+  if (walk->text.failed) walk->writer.out->failed = true;
+  json_write_string(&walk->writer, rule ? buffer_slice(&walk->text) : text);
+  if (rule) note(walk, rule, slice_equal_cstr(buffer_slice(&walk->text), SCRUB_FILTERED));
+}
+
+// A number that is a card's.
+static void write_number(struct walk *walk, enum place place, struct json_value value) {
+  char digits[NUMBER_TEXT];
+  if (!judges_keys(place) || json_type_of(value) == JSON_DOUBLE) {
+    json_write_parsed(&walk->writer, value);
+    return;
+  }
+  int len = json_type_of(value) == JSON_U64
+                ? snprintf(digits, sizeof(digits), "%llu", (unsigned long long)json_u64(value))
+                : snprintf(digits, sizeof(digits), "%lld", (long long)json_i64(value));
+  struct scrub_finding finding;
+  if (!scrub_value_find(walk->scrub, slice_make(digits, (size_t)len), 0, &finding)) {
+    json_write_parsed(&walk->writer, value);
+    return;
+  }
+  json_write_cstr(&walk->writer, SCRUB_FILTERED);
+  note(walk, finding.rule, true);
+}
+
+// --- the walk
+// ---------------------------------------------------------------------------------------------------------
+
+// An array of two in an array, the first a string: a name and its value.
+static bool is_pair(const struct walk *walk, struct json_value array, struct slice *out_name) {
+  if (walk->depth == 0 || walk->open[walk->depth - 1].is_object || json_count(array) != 2) return false;
+  struct json_iter iter = json_iterate(array);
+  struct json_value name;
+  if (!json_array_next(&iter, &name) || json_type_of(name) != JSON_STRING) return false;
+  *out_name = json_string(name);
+  return true;
+}
+
+static void enter(struct walk *walk, struct json_value value, enum place place) {
+  ASSERT(walk->depth < DEPTH_MAX); // the parser limits nesting
+  struct open *open = &walk->open[walk->depth];
+  struct slice name = {NULL, 0};
+  *open = (struct open){.iter = json_iterate(value), .place = place, .second = place};
+  open->is_object = json_type_of(value) == JSON_OBJECT;
+  struct json_value second = {0};
+  if (place == BODY && !open->is_object) open->place = open->second = FREE;
+  if (judges_keys(place) && !open->is_object && is_pair(walk, value, &name)) {
+    struct json_iter iter = json_iterate(value);
+    json_array_next(&iter, &second);
+    json_array_next(&iter, &second);
+    open->second = place_of(place, name);
+    open->is_pair = true;
+    open->value_goes = must_go(walk->scrub, place, name, second);
+  } else if (judges_keys(place) && open->is_object) {
+    struct json_value key = json_get(value, "key");
+    if (!json_is_present(key)) key = json_get(value, "name");
+    second = json_get(value, "value");
+    if (json_type_of(key) == JSON_STRING) open->is_named = must_go(walk->scrub, place, json_string(key), second);
+  }
+  if (open->is_object)
+    json_begin_object(&walk->writer);
+  else
+    json_begin_array(&walk->writer);
+  walk->depth++;
+}
+
+static void write_value(struct walk *walk, struct json_value value, enum place place) {
+  enum json_type type = json_type_of(value);
+  if (place == LEFT) {
+    json_write_parsed(&walk->writer, value);
+  } else if (type == JSON_OBJECT || type == JSON_ARRAY) {
+    enter(walk, value, place);
+  } else if (type == JSON_STRING) {
+    write_string(walk, place, json_string(value));
+  } else if (type == JSON_I64 || type == JSON_U64 || type == JSON_DOUBLE) {
+    write_number(walk, place, value);
+  } else {
+    json_write_parsed(&walk->writer, value);
+  }
+}
+
+static void next_member(struct walk *walk, struct open *open) {
+  struct json_value value;
+  if (!json_object_next(&open->iter, &open->key, &value)) {
+    // The root's _meta is written at its end, with the marks in it.
+    walk->depth--;
+    if (walk->depth > 0 || !walk->notes) json_end_object(&walk->writer);
+    return;
+  }
+  if (walk->depth == 1 && walk->notes && slice_equal_cstr(open->key, "_meta")) return;
+  json_key_slice(&walk->writer, open->key);
+  enum place place = place_of(open->place, open->key);
+  // Names are judged where they are the application's: a member of ROOT that the schema does not know, too.
+  enum place judge = LEFT;
+  if (judges_keys(open->place))
+    judge = open->place;
+  else if (place == USER || place == FREE)
+    judge = place;
+  bool named = open->is_named && slice_equal_cstr(open->key, "value");
+  if (named || must_go(walk->scrub, judge, open->key, value)) {
+    write_filtered(walk);
+  } else {
+    write_value(walk, value, place);
+  }
+}
+
+static void next_element(struct walk *walk, struct open *open) {
+  struct json_value value;
+  if (!json_array_next(&open->iter, &value)) {
+    json_end_array(&walk->writer);
+    walk->depth--;
+    return;
+  }
+  open->index = open->next_index++;
+  if (open->value_goes && open->index == 1) {
+    write_filtered(walk);
+  } else if (open->index == 1) {
+    write_value(walk, value, open->second);
+  } else if (open->is_pair) {
+    write_value(walk, value, MESSAGE); // the name, which says "password" and is none
+  } else {
+    write_value(walk, value, open->place);
+  }
+}
+
+static void walk_value(struct walk *walk, struct json_value root, enum place place) {
+  write_value(walk, root, place);
+  while (walk->depth > 0 && !walk->writer.out->failed) {
+    struct open *open = &walk->open[walk->depth - 1];
+    if (open->is_object) {
+      next_member(walk, open);
+    } else {
+      next_element(walk, open);
+    }
+  }
+}
+
+static enum status finish(struct walk *walk, size_t before, bool *out_changed) {
+  struct buffer *out = walk->writer.out;
+  const bool full = out->failed;
+  buffer_finish(&walk->text);
+  free(walk->marks);
+  if (full || !walk->changed) out->len = before;
+  out->failed = false;
+  *out_changed = walk->changed && !full;
+  return full ? STATUS_TOO_LARGE : STATUS_OK;
+}
+
+enum status scrub_event(const struct scrub *scrub, struct json_value root, struct json_parser *inner,
+                        struct buffer *out, bool *out_changed) {
+  ASSERT(!out->failed);
+  *out_changed = false;
+  if (!scrub->enabled || json_type_of(root) != JSON_OBJECT) return STATUS_OK;
+  const size_t before = out->len;
+  struct walk walk = {.scrub = scrub, .inner = inner, .notes = true};
+  buffer_init(&walk.text, TEXT_MAX);
+  json_writer_init(&walk.writer, out);
+  walk_value(&walk, root, ROOT);
+  if (walk.changed && !out->failed) {
+    json_key(&walk.writer, "_meta");
+    write_meta(&walk, json_get(root, "_meta"));
+    json_end_object(&walk.writer);
+  }
+  return finish(&walk, before, out_changed);
+}
+
+// A body in an event or a log. FREE never leads to BODY, so this is not entered twice.
+enum status scrub_json(const struct scrub *scrub, struct json_value root, struct buffer *out, bool *out_changed) {
+  ASSERT(!out->failed);
+  *out_changed = false;
+  if (!scrub->enabled) return STATUS_OK;
+  const size_t before = out->len;
+  struct walk walk = {.scrub = scrub};
+  buffer_init(&walk.text, TEXT_MAX);
+  json_writer_init(&walk.writer, out);
+  walk_value(&walk, root, FREE);
+  return finish(&walk, before, out_changed);
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The first byte chooses what the rest is: a text of one kind, an event, or an OTLP request; and the configuration.
+// Scrubbing ends with valid output, and a second time changes nothing.
+#include "processor/scrub.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+#define OUTPUT_MAX (64u << 20)
+
+static void check_text(const struct scrub *scrub, enum scrub_text_kind kind, struct slice text) {
+  struct buffer once, twice;
+  buffer_init(&once, OUTPUT_MAX);
+  buffer_init(&twice, OUTPUT_MAX);
+  bool clean = kind <= SCRUB_TEXT_VALUE && scrub_text_is_clean(scrub, kind, text);
+  if (scrub_text(scrub, kind, text, &once)) {
+    ASSERT(!clean);
+    ASSERT(!slice_is_utf8(text) || slice_is_utf8(buffer_slice(&once)));
+  }
+  buffer_finish(&once);
+  buffer_finish(&twice);
+}
+
+static void check_event(const struct scrub *scrub, struct slice text) {
+  struct json_parser *parser = json_parser_create(1 << 20), *inner = json_parser_create(1 << 20);
+  struct json_value root;
+  struct buffer once;
+  bool changed = false;
+  buffer_init(&once, OUTPUT_MAX);
+  if (json_parse(parser, text, &root, NULL) == STATUS_OK) {
+    ASSERT(scrub_event(scrub, root, inner, &once, &changed) == STATUS_OK);
+    ASSERT(changed == (once.len > 0));
+    if (changed) ASSERT(json_parse(parser, buffer_slice(&once), &root, NULL) == STATUS_OK);
+  }
+  buffer_finish(&once);
+  json_parser_destroy(parser);
+  json_parser_destroy(inner);
+}
+
+static bool is_valid(enum otlp_signal signal, struct slice payload, uint32_t *out_items) {
+  struct otlp_scan scan;
+  struct otlp_item item;
+  enum status status;
+  otlp_scan_init(&scan, signal, payload, NULL);
+  while ((status = otlp_scan_next(&scan, &item, NULL)) == STATUS_OK) continue;
+  *out_items = scan.item_count;
+  return status == STATUS_END;
+}
+
+static void check_otlp(const struct scrub *scrub, enum otlp_signal signal, struct slice payload) {
+  struct buffer once;
+  uint32_t before, after;
+  bool changed;
+  if (!is_valid(signal, payload, &before)) return;
+  buffer_init(&once, OUTPUT_MAX);
+  ASSERT(scrub_otlp(scrub, signal, payload, &once, &changed) == STATUS_OK);
+  if (changed) {
+    ASSERT(is_valid(signal, buffer_slice(&once), &after));
+    ASSERT(after == before);
+  }
+  buffer_finish(&once);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  if (size == 0) return 0;
+  const struct slice rest = slice_make(data + 1, size - 1);
+  const char *const extra[] = {"canary"};
+  struct scrub *scrub = scrub_create(&(struct scrub_options){.enabled = true,
+                                                             .defaults = true,
+                                                             .extra_keys = extra,
+                                                             .extra_key_count = data[0] & 0x40 ? 1 : 0,
+                                                             .ip_addresses = (data[0] & 0x80) != 0});
+  switch (data[0] & 7) {
+  case 0:
+  case 1:
+  case 2:
+  case 3:
+  case 4: check_text(scrub, (enum scrub_text_kind)(data[0] & 7), rest); break;
+  case 5: check_event(scrub, rest); break;
+  case 6: check_otlp(scrub, OTLP_TRACES, rest); break;
+  default: check_otlp(scrub, OTLP_LOGS, rest);
+  }
+  scrub_destroy(scrub);
+  return 0;
+}
