@@ -5,6 +5,7 @@
 // start that fails half way is undone by the same function.
 #include "collector/collector.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -22,6 +23,7 @@
 #include "exporter/otlp.h"
 #include "net/grpc_server.h"
 #include "net/http_server.h"
+#include "processor/scrub.h"
 #include "receiver/otlp_grpc.h"
 #include "receiver/otlp_http.h"
 #include "receiver/sentry_http.h"
@@ -52,6 +54,7 @@ struct collector {
 
   struct sampling *sampling;
   struct correlation *correlation;
+  struct scrub *scrub;
   struct trace_facts *facts;
   struct journal *intake_journal;
   struct request_store *requests;
@@ -204,6 +207,26 @@ static struct payload_facts_options facts_options(const struct collector *collec
                                         .keep_severity = collector->options->sampling_log_severity};
 }
 
+// What a request is found by is never a secret.
+static void make_scrub(struct collector *collector) {
+  const struct options *options = collector->options;
+  const char *safe[SCRUB_KEYS_MAX];
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < options->scrub_safe_keys.count; i++) safe[count++] = options->scrub_safe_keys.items[i];
+  for (uint32_t i = 0; i < options->correlation_attributes.count; i++) {
+    safe[count++] = options->correlation_attributes.items[i];
+  }
+  static_assert(2 * OPTIONS_LIST_MAX < SCRUB_KEYS_MAX, "both lists fit");
+  collector->scrub =
+      scrub_create(&(struct scrub_options){.enabled = options->scrub_enabled,
+                                           .defaults = options->scrub_defaults,
+                                           .extra_keys = (const char *const *)options->scrub_extra_keys.items,
+                                           .extra_key_count = options->scrub_extra_keys.count,
+                                           .safe_keys = safe,
+                                           .safe_key_count = count,
+                                           .ip_addresses = options->scrub_ip_addresses});
+}
+
 static enum status make_decisions(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
   enum status status = sampling_create(options->sampling_policies, options->sampling_policy_count, collector->metrics,
@@ -211,6 +234,7 @@ static enum status make_decisions(struct collector *collector, struct error *err
   if (status) return status;
   collector->correlation = correlation_create((const char *const *)options->correlation_attributes.items,
                                               options->correlation_attributes.count);
+  make_scrub(collector);
   collector->facts = trace_facts_create(
       &(struct trace_facts_options){.sampling = collector->sampling,
                                     .waiting_max = (uint32_t)options->sampling_max_waiting_traces,
@@ -314,6 +338,7 @@ static enum status make_doors(struct collector *collector, struct error *error) 
   const struct options *options = collector->options;
   collector->intake = intake_create(&(struct intake_options){.journal = collector->intake_journal,
                                                              .facts = facts_options(collector),
+                                                             .scrub = collector->scrub,
                                                              .clock = collector->clock,
                                                              .metrics = collector->metrics,
                                                              .journal_bytes_max = options->journal_intake_max_bytes});
@@ -500,6 +525,7 @@ static void destroy(struct collector *collector) {
   observe_destroy(collector->observe);
   database_close(collector->database);
   trace_facts_destroy(collector->facts);
+  scrub_destroy(collector->scrub);
   correlation_destroy(collector->correlation);
   sampling_destroy(collector->sampling);
   metrics_destroy(collector->metrics);

@@ -7,12 +7,16 @@
 
 #include <stdlib.h>
 
+#include "base/json.h"
 #include "processor/event_facts.h"
+#include "processor/scrub.h"
 #include "proto/otlp_splice.h"
 
 #define BUILDERS_MAX        16
 #define EVENT_BYTES_MAX     ((size_t)64 << 20)
 #define EVENT_SECTION_BYTES 1024
+// What scrubbing may add: "[Filtered]" in the place of shorter secrets, and what it notes of them.
+#define SCRUBBED_BYTES_MAX(len) (4 * (len) + (UINT64_C(1) << 20))
 
 struct intake {
   struct intake_options options;
@@ -21,7 +25,7 @@ struct intake {
   struct payload_facts *idle[BUILDERS_MAX]; // builders not in use
   uint32_t idle_count;
   struct atomic_u64 received, stored, refused, rejected;
-  struct metrics_value *refused_metric, *stored_metric;
+  struct metrics_value *refused_metric, *stored_metric, *scrubbed_metric;
 };
 
 struct waiting {
@@ -41,6 +45,8 @@ struct intake *intake_create(const struct intake_options *options) {
                                          "Spans, log records and events that are durable in the intake journal.");
   intake->refused_metric = metrics_series(options->metrics, METRICS_COUNTER, "culprit_intake_refused_items_total", "",
                                           "Items of valid requests that were refused with a retry hint.");
+  intake->scrubbed_metric = metrics_series(options->metrics, METRICS_COUNTER, "culprit_intake_scrubbed_payloads_total",
+                                           "", "Requests that secrets were taken out of before they were written.");
   return intake;
 }
 
@@ -70,7 +76,9 @@ static struct payload_facts *take_builder(struct intake *intake) {
   mutex_lock(&intake->lock);
   if (intake->idle_count > 0) builder = intake->idle[--intake->idle_count];
   mutex_unlock(&intake->lock);
-  return builder ? builder : payload_facts_create(&intake->options.facts);
+  if (!builder) builder = payload_facts_create(&intake->options.facts);
+  payload_facts_set_scrub(builder, intake->options.scrub);
+  return builder;
 }
 
 static void give_builder(struct intake *intake, struct payload_facts *builder) {
@@ -124,33 +132,44 @@ static enum status append(struct intake *intake, const struct journal_entry *ent
   return status;
 }
 
-// Traces and logs: nothing of the request is left when all of it was rejected.
-static enum status submit_scanned(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
-                                  struct payload_facts *builder, struct error *error) {
+// Validates traces or logs and notes their facts. Where there may be secrets they are taken out, into `scrubbed`, which
+// is the body from then on; the facts are then made anew, so that none of them holds what was taken out.
+static enum status build(struct intake *intake, struct journal_entry *entry, struct payload_facts *builder,
+                         struct buffer *scrubbed, struct payload_facts_counts *out_counts, struct error *error) {
   enum otlp_signal signal = entry->kind == JOURNAL_TRACES ? OTLP_TRACES : OTLP_LOGS;
-  struct payload_facts_counts counts;
-  enum status status = payload_facts_build(builder, signal, entry->body, &entry->section, &counts, error);
-  if (status) {
-    free(waiting);
-    return status;
-  }
-  waiting->outcome.accepted = entry->item_count = counts.items;
-  waiting->outcome.rejected = counts.rejected;
-  if (counts.rejected > 0) {
-    memcpy(waiting->reason, counts.reject_reason, sizeof(waiting->reason));
+  enum status status = payload_facts_build(builder, signal, entry->body, &entry->section, out_counts, error);
+  if (status || !payload_facts_needs_scrub(builder)) return status;
+  bool changed;
+  status = scrub_otlp(intake->options.scrub, signal, entry->body, scrubbed, &changed);
+  if (status) return error_set(error, status, "the request could not be scrubbed");
+  if (!changed) return STATUS_OK;
+  entry->body = buffer_slice(scrubbed);
+  metrics_add(intake->scrubbed_metric, 1);
+  return payload_facts_build(builder, signal, entry->body, &entry->section, out_counts, error);
+}
+
+// Nothing of the request is left when all of it was rejected.
+static enum status submit_built(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
+                                struct payload_facts *builder, const struct payload_facts_counts *counts,
+                                struct error *error) {
+  waiting->outcome.accepted = entry->item_count = counts->items;
+  waiting->outcome.rejected = counts->rejected;
+  if (counts->rejected > 0) {
+    memcpy(waiting->reason, counts->reject_reason, sizeof(waiting->reason));
     waiting->outcome.reason = waiting->reason;
   }
-  if (counts.items == 0) {
-    atomic_u64_add_relaxed(&intake->received, counts.rejected);
-    atomic_u64_add_relaxed(&intake->rejected, counts.rejected);
+  if (counts->items == 0) {
+    atomic_u64_add_relaxed(&intake->received, counts->rejected);
+    atomic_u64_add_relaxed(&intake->rejected, counts->rejected);
     waiting->done(waiting->context, STATUS_OK, &waiting->outcome, &(struct error){""});
     free(waiting);
     return STATUS_OK;
   }
-  if (counts.rejected == 0) return append(intake, entry, waiting, error);
+  if (counts->rejected == 0) return append(intake, entry, waiting, error);
   struct buffer rest;
   buffer_init(&rest, entry->body.len + 1);
-  status = otlp_splice(signal, entry->body, keep_accepted, builder, &rest, NULL);
+  enum otlp_signal signal = entry->kind == JOURNAL_TRACES ? OTLP_TRACES : OTLP_LOGS;
+  enum status status = otlp_splice(signal, entry->body, keep_accepted, builder, &rest, NULL);
   ASSERT(status == STATUS_OK); // taking items out never makes a request longer
   entry->body = buffer_slice(&rest);
   status = append(intake, entry, waiting, error);
@@ -158,17 +177,51 @@ static enum status submit_scanned(struct intake *intake, struct journal_entry *e
   return status;
 }
 
+static enum status submit_scanned(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
+                                  struct payload_facts *builder, struct error *error) {
+  struct payload_facts_counts counts;
+  struct buffer scrubbed;
+  buffer_init(&scrubbed, SCRUBBED_BYTES_MAX(entry->body.len));
+  enum status status = build(intake, entry, builder, &scrubbed, &counts, error);
+  if (status) {
+    free(waiting);
+  } else {
+    status = submit_built(intake, entry, waiting, builder, &counts, error);
+  }
+  buffer_finish(&scrubbed);
+  return status;
+}
+
+// Takes the secrets out of an event: the document in `scrubbed` is the body from then on, and *event what is parsed.
+static enum status scrub_document(struct intake *intake, struct journal_entry *entry, struct json_parser *parser,
+                                  struct json_value *event, struct buffer *scrubbed) {
+  if (!intake->options.scrub || !scrub_is_enabled(intake->options.scrub)) return STATUS_OK;
+  struct json_parser *inner = json_parser_create(EVENT_BYTES_MAX);
+  bool changed = false;
+  enum status status =
+      inner ? scrub_event(intake->options.scrub, *event, inner, scrubbed, &changed) : STATUS_UNAVAILABLE;
+  json_parser_destroy(inner);
+  if (status || !changed) return status;
+  entry->body = buffer_slice(scrubbed);
+  metrics_add(intake->scrubbed_metric, 1);
+  return json_parse(parser, entry->body, event, NULL);
+}
+
 // One event document of a Sentry SDK. Parsers are as large as what they parsed, so they are not kept.
 static enum status submit_event(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
                                 struct error *error) {
   struct json_parser *parser = json_parser_create(EVENT_BYTES_MAX);
-  struct buffer section;
+  struct buffer section, scrubbed;
   buffer_init(&section, EVENT_SECTION_BYTES);
+  buffer_init(&scrubbed, SCRUBBED_BYTES_MAX(entry->body.len));
   struct json_value event;
   enum status status = parser ? json_parse(parser, entry->body, &event, error)
                               : error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
   if (!status && json_type_of(event) != JSON_OBJECT) {
     status = error_set(error, STATUS_INVALID, "the event is not a JSON object");
+  }
+  if (!status && (status = scrub_document(intake, entry, parser, &event, &scrubbed))) {
+    error_set(error, status, "the event could not be scrubbed");
   }
   if (!status && event_facts_build(event, &section)) {
     status = error_set(error, STATUS_INTERNAL, "the event's facts cannot be written");
@@ -178,10 +231,10 @@ static enum status submit_event(struct intake *intake, struct journal_entry *ent
   } else {
     waiting->outcome.accepted = entry->item_count = 1;
     entry->section = buffer_slice(&section);
-    // Scrubbing belongs here: the last place before anything is written, with the event parsed.
     status = append(intake, entry, waiting, error);
   }
   buffer_finish(&section);
+  buffer_finish(&scrubbed);
   json_parser_destroy(parser);
   return status;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a decoded payload to the acknowledgement: validate, note the facts, take out what can never be accepted, append
-// to the intake journal, answer when it is durable. The one implementation of receiver/sink. Any thread may submit.
+// From a decoded payload to the acknowledgement: validate, note the facts, take out secrets and what can never be
+// accepted, append to the intake journal, answer when it is durable. The one implementation of receiver/sink. Any thread may submit.
 #ifndef COLLECTOR_INTAKE_H
 #define COLLECTOR_INTAKE_H
 
@@ -17,6 +17,7 @@ struct intake;
 struct intake_options {
   struct journal *journal;
   struct payload_facts_options facts;
+  const struct scrub *scrub; // NULL: nothing is scrubbed
   const struct clock *clock;
   struct metrics *metrics;
   uint64_t

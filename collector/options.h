@@ -49,6 +49,9 @@ struct options {
 
   struct options_list correlation_attributes; // correlation.request_id_attributes
 
+  bool scrub_enabled, scrub_defaults, scrub_ip_addresses; // scrub.*
+  struct options_list scrub_extra_keys, scrub_safe_keys;
+
   char *otlp_endpoint;              // exporters.otlp.endpoint; NULL: off
   char *otlp_protocol;              // exporters.otlp.protocol: grpc, http/protobuf
   char *otlp_compression;           // none, gzip
