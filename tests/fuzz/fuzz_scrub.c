@@ -15,6 +15,7 @@ static void check_text(const struct scrub *scrub, enum scrub_text_kind kind, str
   bool clean = kind <= SCRUB_TEXT_VALUE && scrub_text_is_clean(scrub, kind, text);
   if (scrub_text(scrub, kind, text, &once)) {
     ASSERT(!clean);
+    ASSERT(!scrub_text(scrub, kind, buffer_slice(&once), &twice));
     ASSERT(!slice_is_utf8(text) || slice_is_utf8(buffer_slice(&once)));
   }
   buffer_finish(&once);
@@ -24,15 +25,20 @@ static void check_text(const struct scrub *scrub, enum scrub_text_kind kind, str
 static void check_event(const struct scrub *scrub, struct slice text) {
   struct json_parser *parser = json_parser_create(1 << 20), *inner = json_parser_create(1 << 20);
   struct json_value root;
-  struct buffer once;
-  bool changed = false;
+  struct buffer once, twice;
+  bool changed = false, again = false;
   buffer_init(&once, OUTPUT_MAX);
+  buffer_init(&twice, OUTPUT_MAX);
   if (json_parse(parser, text, &root, NULL) == STATUS_OK) {
     ASSERT(scrub_event(scrub, root, inner, &once, &changed) == STATUS_OK);
     ASSERT(changed == (once.len > 0));
-    if (changed) ASSERT(json_parse(parser, buffer_slice(&once), &root, NULL) == STATUS_OK);
+    if (changed) {
+      ASSERT(json_parse(parser, buffer_slice(&once), &root, NULL) == STATUS_OK);
+      ASSERT(scrub_event(scrub, root, inner, &twice, &again) == STATUS_OK && !again);
+    }
   }
   buffer_finish(&once);
+  buffer_finish(&twice);
   json_parser_destroy(parser);
   json_parser_destroy(inner);
 }
@@ -48,17 +54,20 @@ static bool is_valid(enum otlp_signal signal, struct slice payload, uint32_t *ou
 }
 
 static void check_otlp(const struct scrub *scrub, enum otlp_signal signal, struct slice payload) {
-  struct buffer once;
+  struct buffer once, twice;
   uint32_t before, after;
-  bool changed;
+  bool changed, again;
   if (!is_valid(signal, payload, &before)) return;
   buffer_init(&once, OUTPUT_MAX);
+  buffer_init(&twice, OUTPUT_MAX);
   ASSERT(scrub_otlp(scrub, signal, payload, &once, &changed) == STATUS_OK);
   if (changed) {
     ASSERT(is_valid(signal, buffer_slice(&once), &after));
     ASSERT(after == before);
+    ASSERT(scrub_otlp(scrub, signal, buffer_slice(&once), &twice, &again) == STATUS_OK && !again);
   }
   buffer_finish(&once);
+  buffer_finish(&twice);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
