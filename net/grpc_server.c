@@ -111,9 +111,6 @@ static grpc_server *create_server(const struct grpc_server_options *options) {
       grpc_runtime_number(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, HANDSHAKE_MS),
       grpc_runtime_number(GRPC_ARG_ALLOW_REUSEPORT, 0), // a second instance would bind silently
       grpc_runtime_number(GRPC_ARG_ENABLE_CHANNELZ, 0),
-      grpc_runtime_number(GRPC_ARG_TCP_READ_CHUNK_SIZE, 256 << 10),
-      grpc_runtime_number(GRPC_ARG_TCP_MAX_READ_CHUNK_SIZE, 1 << 20),
-      grpc_runtime_number(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, 1 << 20),
   };
   const grpc_channel_args arguments = {.num_args = sizeof(list) / sizeof(list[0]), .args = list};
   return grpc_server_create(&arguments, NULL);
