@@ -26,6 +26,7 @@ struct answers {
 };
 
 struct fixture {
+  uint8_t section[4096]; // of the record that `records` gave last
   struct temporary *temporary;
   struct facts_fixture facts;
   struct journal *journal;
@@ -127,7 +128,10 @@ static uint32_t records(struct fixture *fixture, struct journal_record *out_last
       assert_int_equal(record_facts_decode(record.section, &facts), STATUS_OK);
       assert_int_equal(facts.item_count, record.item_count);
     }
+    assert_true(record.section.len <= sizeof(fixture->section));
+    if (record.section.len) memcpy(fixture->section, record.section.ptr, record.section.len);
     *out_last = record;
+    out_last->section.ptr = fixture->section; // the reader's own ends with it
     count++;
   }
   journal_reader_close(reader);
