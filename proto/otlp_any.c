@@ -144,7 +144,7 @@ static inline uint32_t key_slot(struct slice key) {
 static_assert(OTLP_KEY_MEMORY_SLOTS == 256, "key_slot makes 8 bits");
 
 static inline bool is_known(const struct otlp_known_key *known, struct slice key) {
-  return known->len == key.len && key_equal(known->key, key.ptr, key.len);
+  return known->len == key.len && (key.len == 0 || key_equal(known->key, key.ptr, key.len)); // no key is no secret
 }
 
 // Two places for each key, so that two that are used side by side do not push each other out.
