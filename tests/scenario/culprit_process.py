@@ -16,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from waiting import FACTOR, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
-BINARY = os.environ.get("CULPRIT_BINARY", str(ROOT / "build/release/culprit"))
+BINARY = os.environ.get("TEST_BINARY", str(ROOT / "build/release/culprit"))
 SANITIZED = "asan" in BINARY
 
 

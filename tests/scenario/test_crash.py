@@ -11,7 +11,7 @@ import otlp_messages as otlp
 from otlp_client import Client
 from waiting import FACTOR, wait_until
 
-ROUNDS = int(os.environ.get("CULPRIT_CRASH_ROUNDS", "60"))
+ROUNDS = int(os.environ.get("TEST_CRASH_ROUNDS", "60"))
 SENDERS = 3
 SPANS = 8  # in a request
 ENCODINGS = ["grpc", "protobuf", "json"]

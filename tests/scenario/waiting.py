@@ -4,7 +4,7 @@ import os
 import time
 
 # Under a sanitizer everything takes longer; ./dev sets this for those runs.
-SLOW = os.environ.get("CULPRIT_SLOW") == "1"
+SLOW = os.environ.get("TEST_SLOW") == "1"
 FACTOR = 5.0 if SLOW else 1.0
 
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The published grouping cases beside the source tree (or in $CULPRIT_SHARED). Tests that need them skip, with a
+// The published grouping cases beside the source tree (or in $TEST_SHARED). Tests that need them skip, with a
 // message, where they are absent.
 #ifndef TESTS_GROUPING_PUBLISHED_H
 #define TESTS_GROUPING_PUBLISHED_H
@@ -12,7 +12,7 @@
 #include "base/buffer.h"
 
 static inline void published_path(char *out, size_t out_len, const char *name) {
-  const char *shared = getenv("CULPRIT_SHARED");
+  const char *shared = getenv("TEST_SHARED");
   snprintf(out, out_len, "%s/grouping-cases/%s", shared ? shared : SOURCE_DIRECTORY "/../shared", name);
 }
 
