@@ -37,8 +37,7 @@
 #define INGEST_ROUTES_MAX 64
 #define FAILED_AFTER_NS   (30 * NS_PER_S)
 
-// --- paths
-// ----------------------------------------------------------------------------------------------------------------
+// --- paths ----------------------------------------------------------------------------------------------------------
 
 struct paths {
   char intake[PATH_BYTES_MAX], kept[PATH_BYTES_MAX], quarantine[PATH_BYTES_MAX], dead_letter[PATH_BYTES_MAX],
@@ -157,8 +156,7 @@ void collector_get_addresses(const struct collector *collector, struct collector
            collector->project.id);
 }
 
-// --- stores
-// ---------------------------------------------------------------------------------------------------------------
+// --- stores ---------------------------------------------------------------------------------------------------------
 
 static enum status open_journals(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
@@ -197,8 +195,7 @@ static enum status open_database(struct collector *collector, struct error *erro
                           &collector->issues, error);
 }
 
-// --- processing
-// -----------------------------------------------------------------------------------------------------------
+// --- processing -----------------------------------------------------------------------------------------------------
 
 static struct payload_facts_options facts_options(const struct collector *collector) {
   return (struct payload_facts_options){.sampling = collector->sampling,
@@ -326,8 +323,7 @@ static enum status start_pipeline(struct collector *collector, struct error *err
   return pipeline_start(&pipeline, &collector->pipeline, error);
 }
 
-// --- doors
-// ----------------------------------------------------------------------------------------------------------------
+// --- doors ----------------------------------------------------------------------------------------------------------
 
 static struct tls_settings tls_of(const struct options_tls *tls) {
   return (struct tls_settings){
@@ -485,8 +481,7 @@ static enum status open_ingest(struct collector *collector, struct error *error)
   return status;
 }
 
-// --- start and stop
-// -------------------------------------------------------------------------------------------------------
+// --- start and stop -------------------------------------------------------------------------------------------------
 
 static enum status start_parts(struct collector *collector, struct error *error) {
   static enum status (*const steps[])(struct collector *, struct error *) = {

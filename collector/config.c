@@ -104,8 +104,7 @@ static bool expand(struct loader *loader, size_t line, const char *key, const ch
   return true;
 }
 
-// --- one value
-// ----------------------------------------------------------------------------------------------------------
+// --- one value ------------------------------------------------------------------------------------------------------
 
 static size_t line_of(const yaml_node_t *node) {
   return node->start_mark.line + 1;
@@ -155,8 +154,7 @@ static void load_list(struct loader *loader, yaml_document_t *document, const ya
   note_source(loader, field, line_of(node), "");
 }
 
-// --- policies
-// -----------------------------------------------------------------------------------------------------------
+// --- policies -------------------------------------------------------------------------------------------------------
 
 #define POLICY_WORDS                                                                                                   \
   "allowed: errors, {latency: 2s}, {attribute: {key: k, value: v}}, {attribute: {key: k, regex: r}}, "                 \
@@ -270,8 +268,7 @@ static void load_policies(struct loader *loader, yaml_document_t *document, cons
   note_source(loader, field, line_of(node), "");
 }
 
-// --- the tree
-// -----------------------------------------------------------------------------------------------------------
+// --- the tree -------------------------------------------------------------------------------------------------------
 
 static void load_field(struct loader *loader, yaml_document_t *document, const yaml_node_t *node,
                        const struct config_field *field) {
@@ -396,8 +393,7 @@ static void load_yaml(struct loader *loader, struct slice text, const struct con
   yaml_parser_delete(&parser);
 }
 
-// --- sources, in order
-// --------------------------------------------------------------------------------------------------
+// --- sources, in order ----------------------------------------------------------------------------------------------
 
 static void load_defaults(struct loader *loader) {
   for (size_t i = 0; i < config_field_count; i++) {
@@ -532,8 +528,7 @@ enum status config_load(const char *path, char *const *environment, struct optio
   return status;
 }
 
-// --- printing
-// -----------------------------------------------------------------------------------------------------------
+// --- printing -------------------------------------------------------------------------------------------------------
 
 static void print_policies(const struct options *options, struct buffer *out) {
   buffer_append_cstr(out, "[");

@@ -130,8 +130,7 @@ void config_field_variable(const struct config_field *field, char *out, size_t o
   for (char *c = out; *c; c++) *c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
 }
 
-// --- values
-// -------------------------------------------------------------------------------------------------------------
+// --- values ---------------------------------------------------------------------------------------------------------
 
 // "<decimal>[.<digits>]<unit>": the number in 1/1000, so that 1.5h works without floating point.
 static bool parse_scaled(const char *text, uint64_t *out_milli, const char **out_unit) {

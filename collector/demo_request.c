@@ -129,8 +129,7 @@ static uint64_t between(struct demo *demo, uint64_t low, uint64_t high) {
   return low + next_random(demo) % (high - low + 1);
 }
 
-// --- the tree of calls
-// ----------------------------------------------------------------------------------------------------
+// --- the tree of calls ----------------------------------------------------------------------------------------------
 
 static struct demo_span *add_span(struct demo *demo, uint32_t service, uint64_t parent, int kind, uint64_t start_ns,
                                   uint64_t length_ns) {
@@ -188,8 +187,7 @@ static void walk(struct demo *demo, uint64_t now_ns) {
   add_call(demo, CHECKOUT, PAYMENTS, checkout, "POST /pay", start + total / 2, total * 3 / 10);
 }
 
-// --- writing
-// --------------------------------------------------------------------------------------------------------------
+// --- writing --------------------------------------------------------------------------------------------------------
 
 static void write_attribute(struct json_writer *writer, const char *key, const char *value) {
   json_begin_object(writer);

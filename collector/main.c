@@ -61,8 +61,7 @@ static int print_problems(const struct config_problems *problems) {
   return EXIT_FAILED;
 }
 
-// --- serve
-// ----------------------------------------------------------------------------------------------------------------
+// --- serve ----------------------------------------------------------------------------------------------------------
 
 static void print_addresses(const struct collector_addresses *addresses, const struct options *options) {
   const char *http = options->tls_http.cert_file[0] ? "https" : "http";
@@ -131,8 +130,7 @@ static int serve(const struct command *command, int argc, char **argv) {
   return asked && balance.received == balance.stored + refused ? EXIT_OK : EXIT_FAILED;
 }
 
-// --- check, config, version
-// -----------------------------------------------------------------------------------------------
+// --- check, config, version -----------------------------------------------------------------------------------------
 
 static int check(const struct command *command, int argc, char **argv) {
   const char *path;
@@ -193,8 +191,7 @@ static int project(const struct command *command, int argc, char **argv) {
   return project_command_main(argc, argv);
 }
 
-// --- the table
-// ------------------------------------------------------------------------------------------------------------
+// --- the table ------------------------------------------------------------------------------------------------------
 
 static const struct command commands[] = {
     {"serve", "[-c FILE]", "Runs the collector until SIGTERM or SIGINT.",

@@ -28,8 +28,7 @@ struct observe {
       *events, *in_flight, *disk_free, *ready;
 };
 
-// --- parts
-// ----------------------------------------------------------------------------------------------------------------
+// --- parts ----------------------------------------------------------------------------------------------------------
 
 static uint64_t lag(uint64_t newest, uint64_t position) {
   return newest > position ? newest - position : 0;
@@ -109,8 +108,7 @@ static void read_sampling(const struct observe *observe, const struct pipeline_c
   }
 }
 
-// --- readiness
-// ------------------------------------------------------------------------------------------------------------
+// --- readiness ------------------------------------------------------------------------------------------------------
 
 __attribute__((format(printf, 2, 3))) static void add_reason(struct ui_status *out, const char *format, ...) {
   if (out->reason_count == UI_REASONS_MAX) return;
@@ -147,8 +145,7 @@ static void check_ready(const struct observe *observe, struct ui_status *out) {
   if (stuck || delivery.state == DELIVERY_PAUSED) add_reason(out, "exporter otlp is stuck: %s", delivery.last_error);
 }
 
-// --- asked by the UI
-// ------------------------------------------------------------------------------------------------------
+// --- asked by the UI ------------------------------------------------------------------------------------------------
 
 void observe_status(void *context, struct ui_status *out_status) {
   const struct observe *observe = context;
@@ -221,8 +218,7 @@ const char *observe_policy_name(void *context, uint8_t policy) {
   return sampling_policy_name((enum sampling_policy_kind)policy);
 }
 
-// --- gauges
-// ---------------------------------------------------------------------------------------------------------------
+// --- gauges ---------------------------------------------------------------------------------------------------------
 
 static void collect(void *context) {
   struct observe *observe = context;

@@ -92,8 +92,7 @@ static uint64_t behind(const struct journal_reader *reader) {
   return journal_reader_position(reader) - 1;
 }
 
-// --- watch
-// --------------------------------------------------------------------------------------------------------------
+// --- watch ----------------------------------------------------------------------------------------------------------
 
 static bool watch_one(struct pipeline *pipeline) {
   struct journal_record *record = &pipeline->watch_record;
@@ -148,8 +147,7 @@ static void update_due(struct pipeline *pipeline, uint64_t now_ns) {
   }
 }
 
-// --- settle
-// -------------------------------------------------------------------------------------------------------------
+// --- settle ---------------------------------------------------------------------------------------------------------
 
 static void settled(struct pipeline *pipeline, uint64_t sequence) {
   atomic_u64_set(&pipeline->settled, sequence);
@@ -195,8 +193,7 @@ static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
   return true;
 }
 
-// --- housekeeping
-// -------------------------------------------------------------------------------------------------------
+// --- housekeeping ---------------------------------------------------------------------------------------------------
 
 static void housekeep(struct pipeline *pipeline) {
   const struct pipeline_options *options = &pipeline->options;
@@ -234,8 +231,7 @@ static void run(void *context) {
   }
 }
 
-// --- start and stop
-// -----------------------------------------------------------------------------------------------------
+// --- start and stop -------------------------------------------------------------------------------------------------
 
 static void remember_kept(void *context, uint64_t key) {
   trace_facts_remember_kept(context, key);

@@ -108,8 +108,7 @@ static void make_room(struct settle *settle, const struct record_facts *facts) {
   }
 }
 
-// --- decisions
-// ----------------------------------------------------------------------------------------------------------
+// --- decisions ------------------------------------------------------------------------------------------------------
 
 static void mark_kept(struct record_trace *trace, const struct trace_facts_verdict *verdict) {
   trace->flags |= RECORD_TRACE_KEPT;
@@ -197,8 +196,7 @@ static void keep_requests(struct settle *settle, const struct record_facts *fact
   }
 }
 
-// --- the kept record
-// ----------------------------------------------------------------------------------------------------
+// --- the kept record ------------------------------------------------------------------------------------------------
 
 static enum otlp_splice_action splice_item(void *context, uint32_t index, struct slice item_bytes,
                                            struct slice *out_trace_state) {

@@ -77,8 +77,7 @@ static void set_state(struct delivery *delivery, enum delivery_state state, uint
   mutex_unlock(&delivery->lock);
 }
 
-// --- batches
-// ------------------------------------------------------------------------------------------------------------
+// --- batches --------------------------------------------------------------------------------------------------------
 
 static void advance(struct delivery *delivery, uint64_t sequence) {
   mutex_lock(&delivery->lock);
@@ -169,8 +168,7 @@ static bool gather(struct delivery *delivery) {
   return delivery->records > 0;
 }
 
-// --- outcomes
-// -----------------------------------------------------------------------------------------------------------
+// --- outcomes -------------------------------------------------------------------------------------------------------
 
 static void succeeded(struct delivery *delivery, const struct delivery_result *result) {
   uint64_t accepted = delivery->items > result->rejected ? delivery->items - result->rejected : 0;
@@ -327,8 +325,7 @@ static void run(void *context) {
   save_cursor(delivery, true);
 }
 
-// --- start and stop
-// -----------------------------------------------------------------------------------------------------
+// --- start and stop -------------------------------------------------------------------------------------------------
 
 static void destroy(struct delivery *delivery) {
   journal_reader_close(delivery->reader);

@@ -33,8 +33,7 @@ struct otlp {
   struct buffer response, compressed;
 };
 
-// --- what an answer means
-// -------------------------------------------------------------------------------------------------
+// --- what an answer means -------------------------------------------------------------------------------------------
 
 enum delivery_outcome otlp_outcome_of_grpc(uint32_t code, bool has_retry_info) {
   switch (code) {
@@ -88,8 +87,7 @@ static void read_success(struct slice body, struct delivery_result *result) {
            SLICE_PRINTF(slice_sub(response.message, 0, 150)));
 }
 
-// --- gRPC
-// -----------------------------------------------------------------------------------------------------------------
+// --- gRPC -----------------------------------------------------------------------------------------------------------
 
 static const char *grpc_path(enum journal_kind kind) {
   switch (kind) {
@@ -116,8 +114,7 @@ static void send_grpc(struct otlp *otlp, enum journal_kind kind, struct slice pa
   }
 }
 
-// --- HTTP
-// -----------------------------------------------------------------------------------------------------------------
+// --- HTTP -----------------------------------------------------------------------------------------------------------
 
 static const char *signal_path(enum journal_kind kind) {
   switch (kind) {
@@ -174,8 +171,7 @@ static void otlp_send(void *context, enum journal_kind kind, struct slice payloa
   }
 }
 
-// --- creation
-// -------------------------------------------------------------------------------------------------------------
+// --- creation -------------------------------------------------------------------------------------------------------
 
 static void otlp_destroy(void *context) {
   struct otlp *otlp = context;

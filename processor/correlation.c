@@ -140,8 +140,7 @@ struct slice correlation_of_span(const struct correlation *correlation, const st
   return id;
 }
 
-// --- a JSON object as a string body
-// -----------------------------------------------------------------------------------
+// --- a JSON object as a string body ---------------------------------------------------------------------------------
 //
 // A flat look over top-level members without building anything: strings are skipped by their quotes, nested values by
 // counting brackets outside strings. Only plain strings (no escapes) are taken as ids, alone or in an array.

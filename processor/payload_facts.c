@@ -107,8 +107,7 @@ bool payload_facts_is_rejected(const struct payload_facts *builder, uint32_t ite
   return item_index < builder->scanned && (builder->rejected[item_index / 8] >> (item_index % 8) & 1) != 0;
 }
 
-// --- traces
-// -------------------------------------------------------------------------------------------------------------
+// --- traces ---------------------------------------------------------------------------------------------------------
 
 static uint32_t slot_of(const struct payload_facts *builder, const uint8_t *trace_id) {
   uint64_t low, high;
@@ -175,8 +174,7 @@ static void note_sampling(struct record_trace *trace, struct slice trace_state) 
   }
 }
 
-// --- items
-// --------------------------------------------------------------------------------------------------------------
+// --- items ----------------------------------------------------------------------------------------------------------
 
 static void on_attribute(void *context, enum otlp_owner owner, const struct otlp_attribute *attribute) {
   struct payload_facts *builder = context;

@@ -55,8 +55,7 @@ const char *sampling_policy_name(enum sampling_policy_kind kind) {
   return "none";
 }
 
-// --- creation
-// -----------------------------------------------------------------------------------------------------------
+// --- creation -------------------------------------------------------------------------------------------------------
 
 static char *copy_text(const char *text) {
   if (!text) return NULL;
@@ -170,8 +169,7 @@ uint64_t sampling_fingerprint(const struct sampling *sampling) {
   return sampling->fingerprint;
 }
 
-// --- attributes, while a payload is scanned
-// -------------------------------------------------------------------------------
+// --- attributes, while a payload is scanned -------------------------------------------------------------------------
 
 void sampling_add_keys(const struct sampling *sampling, struct otlp_key_filter *filter) {
   for (uint32_t i = 0; i < sampling->count; i++) {
@@ -225,8 +223,7 @@ uint32_t sampling_match(const struct sampling *sampling, const struct otlp_attri
   return matches;
 }
 
-// --- decisions
-// ------------------------------------------------------------------------------------------------------------
+// --- decisions ------------------------------------------------------------------------------------------------------
 
 static bool take_token(struct policy *policy, uint64_t now_ns) {
   double burst = policy->settings.traces_per_second < 1 ? 1 : policy->settings.traces_per_second;

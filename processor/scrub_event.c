@@ -144,8 +144,7 @@ static bool judges_keys(enum place place) {
   return place == FREE || place == HEADERS || place == COOKIES || place == QUERY;
 }
 
-// --- marks
-// ------------------------------------------------------------------------------------------------------------
+// --- marks ----------------------------------------------------------------------------------------------------------
 
 struct mark {
   struct slice key; // NULL ptr: the element `index` of an array
@@ -314,8 +313,7 @@ static void write_meta(struct walk *walk, struct json_value old) {
   }
 }
 
-// --- values
-// -----------------------------------------------------------------------------------------------------------
+// --- values ---------------------------------------------------------------------------------------------------------
 
 static bool holds_something(struct json_value value) {
   switch (json_type_of(value)) {
@@ -405,8 +403,7 @@ static void write_number(struct walk *walk, enum place place, struct json_value 
   note(walk, finding.rule, true);
 }
 
-// --- the walk
-// ---------------------------------------------------------------------------------------------------------
+// --- the walk -------------------------------------------------------------------------------------------------------
 
 // An array of two in an array, the first a string: a name and its value.
 static bool is_pair(const struct walk *walk, struct json_value array, struct slice *out_name) {

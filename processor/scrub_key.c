@@ -73,8 +73,7 @@ static uint8_t lower(uint8_t byte) {
   return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
 }
 
-// --- the automaton
-// ----------------------------------------------------------------------------------------------------
+// --- the automaton --------------------------------------------------------------------------------------------------
 
 static void add_classes(struct scrub_matcher *matcher, struct slice text) {
   for (size_t i = 0; i < text.len; i++) {
@@ -165,8 +164,7 @@ static bool is_author(struct slice text, size_t at) {
   return letter != 'z' && letter != 's';
 }
 
-// --- keys
-// -------------------------------------------------------------------------------------------------------------
+// --- keys -----------------------------------------------------------------------------------------------------------
 
 static bool starts_with(struct slice key, const char *prefix) {
   struct slice wanted = slice_from_cstr(prefix);
@@ -286,8 +284,7 @@ bool scrub_key_is_ip_address(struct slice key) {
   return ends_with(key, ".header.x-forwarded-for") || ends_with(key, ".header.x-real-ip");
 }
 
-// --- texts
-// ------------------------------------------------------------------------------------------------------------
+// --- texts ----------------------------------------------------------------------------------------------------------
 
 // Behind the word at `at`: more of the name, maybe a quote, then : or =
 static bool is_assignment(struct slice text, size_t at) {

@@ -71,8 +71,7 @@ static bool found(struct scrub_finding *out, size_t start, size_t end, const cha
   return true;
 }
 
-// --- numbers
-// ----------------------------------------------------------------------------------------------------------
+// --- numbers --------------------------------------------------------------------------------------------------------
 
 static uint32_t leading(const uint8_t *digits, uint32_t count) {
   uint32_t number = 0;
@@ -167,8 +166,7 @@ static bool find_ip6(struct slice text, size_t from, struct scrub_finding *out) 
   return found(out, from, i, "@ip", "[ip]");
 }
 
-// --- words
-// ------------------------------------------------------------------------------------------------------------
+// --- words ----------------------------------------------------------------------------------------------------------
 
 // The IBAN registry: country and length, ISO 13616.
 static const char iban_countries[][5] = {
@@ -232,8 +230,7 @@ static bool find_at_digit(const struct scrub *scrub, struct slice text, size_t i
   return find_ip4(text, i, out) || find_ip6(text, i, out);
 }
 
-// --- e-mail, URL, key, path
-// -------------------------------------------------------------------------------------------
+// --- e-mail, URL, key, path -----------------------------------------------------------------------------------------
 
 static bool is_local_byte(uint8_t byte) {
   return is_word(byte) || byte == '.' || byte == '%' || byte == '+' || byte == '-';

@@ -79,8 +79,7 @@ void trace_facts_destroy(struct trace_facts *facts) {
   free(facts);
 }
 
-// --- watch
-// --------------------------------------------------------------------------------------------------------------
+// --- watch ----------------------------------------------------------------------------------------------------------
 
 // Flags beyond enum record_trace_flag's that fit the low byte.
 #define WAITING_HAS_SPANS 128u
@@ -177,8 +176,7 @@ bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struc
   return true;
 }
 
-// --- settle
-// -------------------------------------------------------------------------------------------------------------
+// --- settle ---------------------------------------------------------------------------------------------------------
 
 static struct trace_facts_verdict remembered(struct trace_facts *facts, uint32_t packed) {
   return (struct trace_facts_verdict){.verdict = sampling_verdict_unpack(facts->options.sampling, packed),

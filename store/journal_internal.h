@@ -157,8 +157,7 @@ void journal_segment_seal(struct journal *journal);
 void journal_segment_retire(struct journal *journal);
 void journal_segment_update_metrics(struct journal *journal); // mutex held
 
-// --- journal_writer, journal_recovery, journal_quarantine
-// --------------------------------------------------------------
+// --- journal_writer, journal_recovery, journal_quarantine -----------------------------------------------------------
 
 void journal_writer_run(void *context);
 

@@ -74,8 +74,7 @@ static void note(struct load *load, uint64_t due_ns, bool good) {
   if (index < LATENCIES_MAX) load->latencies_us[index] = (uint32_t)((now_ns() - due_ns) / NS_PER_US);
 }
 
-// --- gRPC: one thread, one completion queue and one channel a connection
-// ------------------------------------------------------
+// --- gRPC: one thread, one completion queue and one channel a connection --------------------------------------------
 
 struct call {
   grpc_call *call;
@@ -158,8 +157,7 @@ static void run_grpc(void *context) {
   grpc_channel_credentials_release(credentials);
 }
 
-// --- HTTP/1.1: one blocking socket and thread per request in flight
-// -----------------------------------------------------------
+// --- HTTP/1.1: one blocking socket and thread per request in flight -------------------------------------------------
 
 static int connect_to(const struct load *load) {
   struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(load->port)};
@@ -238,8 +236,7 @@ static void run_http(void *context) {
   close(fd);
 }
 
-// --- main
-// -----------------------------------------------------------------------------------------------------------------
+// --- main -----------------------------------------------------------------------------------------------------------
 
 static int compare(const void *a, const void *b) {
   uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;

@@ -26,8 +26,7 @@ static const struct {
     {"thread.name", "worker-12"},
 };
 
-// --- protobuf
-// -------------------------------------------------------------------------------------------------------------
+// --- protobuf -------------------------------------------------------------------------------------------------------
 
 static void varint(struct buffer *out, uint64_t value) {
   for (; value >= 0x80; value >>= 7) buffer_append_byte(out, (uint8_t)(value | 0x80));
@@ -135,8 +134,7 @@ static void write_protobuf(struct payload *payload) {
   buffer_finish(&span);
 }
 
-// --- JSON
-// -----------------------------------------------------------------------------------------------------------------
+// --- JSON -----------------------------------------------------------------------------------------------------------
 
 static uint32_t json_placeholder(struct buffer *out, const char *key, uint32_t digits) {
   buffer_printf(out, "\"%s\":\"", key);
@@ -179,8 +177,7 @@ static void write_json(struct payload *payload) {
   buffer_append_cstr(out, "]}]}]}");
 }
 
-// --- patching
-// -------------------------------------------------------------------------------------------------------------
+// --- patching -------------------------------------------------------------------------------------------------------
 
 static uint64_t mix(uint64_t x) { // SplitMix64's output function
   x ^= x >> 30;

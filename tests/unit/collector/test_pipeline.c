@@ -250,8 +250,7 @@ static uint32_t read_kept(struct fixture *fixture, struct kept *out, uint32_t ma
 static const struct sampling_policy errors[] = {{.kind = SAMPLING_ERRORS}};
 static const struct sampling_policy all[] = {{.kind = SAMPLING_PROBABILITY, .probability = 1}};
 
-// --- what is kept
-// -----------------------------------------------------------------------------------------------------
+// --- what is kept ---------------------------------------------------------------------------------------------------
 
 static void test_whole_part_and_none(void **state) {
   struct fixture *fixture = *state;
@@ -370,8 +369,7 @@ static void test_metrics_pass_when_they_are_wanted(void **state) {
   close_all(fixture);
 }
 
-// --- when
-// -------------------------------------------------------------------------------------------------------------
+// --- when -----------------------------------------------------------------------------------------------------------
 
 static void test_a_trace_has_its_time(void **state) {
   struct fixture *fixture = *state;
@@ -416,8 +414,7 @@ static void test_a_full_table_settles_early(void **state) {
   close_all(fixture);
 }
 
-// --- restarts
-// --------------------------------------------------------------------------------------------------------
+// --- restarts -------------------------------------------------------------------------------------------------------
 
 // Half is settled, everything closes, the rest follows: nothing is lost, nothing is there twice.
 static void test_a_restart_goes_on(void **state) {
@@ -480,8 +477,7 @@ static void test_a_record_without_facts_is_put_aside(void **state) {
   close_all(fixture);
 }
 
-// --- room
-// ------------------------------------------------------------------------------------------------------------
+// --- room -----------------------------------------------------------------------------------------------------------
 
 static uint64_t oldest_intake(struct fixture *fixture) {
   struct journal_segment oldest;

@@ -73,8 +73,7 @@ static void scripted_destroy(void *context) {
 
 static const struct delivery_transport scripted = {scripted_send, scripted_destroy};
 
-// --- fixture
-// -------------------------------------------------------------------------------------------------------------
+// --- fixture --------------------------------------------------------------------------------------------------------
 
 static void open_journal(struct fixture *fixture) {
   struct journal_options options = {.name = "kept",
@@ -203,8 +202,7 @@ static void wait_state(struct fixture *fixture, enum delivery_state state) {
 
 #define assert_sent(fixture, index, text) assert_string_equal((fixture)->calls[index].payload, (text))
 
-// --- order and batches
-// ---------------------------------------------------------------------------------------------------
+// --- order and batches ----------------------------------------------------------------------------------------------
 
 static void test_batches_are_of_one_kind_and_in_order(void **state) {
   struct fixture *fixture = *state;
@@ -257,8 +255,7 @@ static void test_compressed_bodies_are_sent_plain(void **state) {
   assert_int_equal(fixture->calls[0].len, 2 * strlen(body));
 }
 
-// --- failures
-// ------------------------------------------------------------------------------------------------------------
+// --- failures -------------------------------------------------------------------------------------------------------
 
 static void test_the_same_is_tried_again(void **state) {
   struct fixture *fixture = *state;
@@ -417,8 +414,7 @@ static void test_misconfiguration_pauses(void **state) {
   assert_string_equal(bodies[1], "<002>");
 }
 
-// --- the cursor
-// ----------------------------------------------------------------------------------------------------------
+// --- the cursor -----------------------------------------------------------------------------------------------------
 
 static void test_a_restart_resumes(void **state) {
   struct fixture *fixture = *state;

@@ -173,8 +173,7 @@ static struct slice words(struct buffer *out, uint32_t code, const char *message
   return buffer_slice(out);
 }
 
-// --- gRPC
-// ----------------------------------------------------------------------------------------------------------------
+// --- gRPC -----------------------------------------------------------------------------------------------------------
 
 static void test_grpc_takes_each_kind_to_its_service(void **state) {
   struct backend *backend = *state;
@@ -276,8 +275,7 @@ static void test_nobody_there_is_tried_again(void **state) {
   }
 }
 
-// --- HTTP
-// ----------------------------------------------------------------------------------------------------------------
+// --- HTTP -----------------------------------------------------------------------------------------------------------
 
 static void check_paths(struct backend *backend, const char *endpoint_path, const char *const expected[3]) {
   const enum journal_kind kinds[] = {JOURNAL_TRACES, JOURNAL_LOGS, JOURNAL_METRICS};
@@ -357,8 +355,7 @@ static void test_http_partial_success_is_done(void **state) {
   otlp_transport.destroy(context);
 }
 
-// --- options
-// -------------------------------------------------------------------------------------------------------------
+// --- options --------------------------------------------------------------------------------------------------------
 
 static void assert_invalid(const char *endpoint, const char *header, const char *expected) {
   for (int protocol = 0; protocol < 2; protocol++) {
