@@ -16,7 +16,7 @@
 
 #include "base/clock.h"
 
-#define STATEMENTS_MAX  96
+#define STATEMENTS_MAX  256
 #define BUSY_TIMEOUT_MS 2000
 #define READ_TIMEOUT_NS (5 * NS_PER_S)
 #define HEAP_BYTES_MAX  (INT64_C(96) << 20) // of all connections; beyond it statements fail with STATUS_NO_MEMORY
