@@ -116,6 +116,7 @@ static enum status make_paths(struct collector *collector, struct error *error) 
 static enum status write_listening(struct collector *collector, struct error *error) {
   struct collector_addresses addresses;
   collector_get_addresses(collector, &addresses);
+  observe_set_listening(collector->observe, addresses.grpc, addresses.http, addresses.ui);
   struct buffer text;
   buffer_init(&text, 4096);
   struct json_writer writer;

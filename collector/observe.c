@@ -24,6 +24,8 @@ struct observe {
   struct observe_options options;
   uint64_t started_wall_ns, started_ns;
   struct atomic_bool_box draining;
+  struct atomic_bool_box listening_known; // after it is set, `listening` only is read
+  struct ui_listening listening;
   struct metrics_value *watch_lag, *settle_lag, *inbox_lag, *waiting, *queue_records, *queue_age, *store_bytes, *issues,
       *events, *in_flight, *disk_free, *ready;
 };
@@ -54,6 +56,19 @@ static void read_received(const struct observe *observe, const char *signal, str
   out->items = counter(observe, "culprit_received_items_total", labels);
   out->bytes = counter(observe, "culprit_received_bytes_total", labels);
   out->rejected = counter(observe, "culprit_rejected_items_total", labels);
+}
+
+// The door for Sentry's SDKs counts requests of all kinds and items by type; of the items the events are errors.
+static void read_events(const struct observe *observe, struct ui_received *out) {
+  char labels[128];
+  for (int status = STATUS_OK; status <= STATUS_INTERNAL; status++) {
+    snprintf(labels, sizeof(labels), "outcome=\"%s\"", status_name((enum status)status));
+    uint64_t requests = counter(observe, "culprit_sentry_requests_total", labels);
+    out->requests += requests;
+    if (status != STATUS_OK) out->refused += requests;
+  }
+  out->items = counter(observe, "culprit_sentry_items_total", "type=\"event\",outcome=\"accepted\"");
+  out->rejected = counter(observe, "culprit_sentry_items_total", "type=\"event\",outcome=\"invalid\"");
 }
 
 static void read_journal(const struct observe *observe, struct journal *journal, const char *name, uint64_t bytes_max,
@@ -158,6 +173,8 @@ void observe_status(void *context, struct ui_status *out_status) {
   read_received(observe, "traces", &out_status->traces);
   read_received(observe, "logs", &out_status->logs);
   read_received(observe, "metrics", &out_status->metrics);
+  read_events(observe, &out_status->events);
+  if (atomic_bool_get(&observe->listening_known)) out_status->listening = observe->listening;
   read_sampling(observe, &counts, out_status);
   read_journal(observe, options->intake_journal, "intake", options->options->journal_intake_max_bytes,
                counts.settled_sequence, &out_status->intake);
@@ -198,6 +215,22 @@ void observe_status(void *context, struct ui_status *out_status) {
   }
   check_ready(observe, out_status);
   out_status->ready = out_status->reason_count == 0;
+}
+
+void observe_set_listening(struct observe *observe, const char *grpc, const char *http, const char *ui) {
+  const struct options *options = observe->options.options;
+  const struct {
+    const struct options_tls *tls;
+    const char *address;
+    char *out;
+  } doors[] = {{&options->tls_grpc, grpc, observe->listening.grpc},
+               {&options->tls_http, http, observe->listening.http},
+               {&options->tls_ui, ui, observe->listening.ui}};
+  for (size_t i = 0; i < sizeof(doors) / sizeof(doors[0]); i++) {
+    snprintf(doors[i].out, sizeof(observe->listening.grpc), "%s://%s", doors[i].tls->cert_file[0] ? "https" : "http",
+             doors[i].address);
+  }
+  atomic_bool_set(&observe->listening_known, true);
 }
 
 void observe_verdict(void *context, const uint8_t trace_id[16], struct ui_verdict *out_verdict) {

@@ -40,6 +40,8 @@ struct observe *observe_create(const struct observe_options *options);
 void observe_destroy(struct observe *observe);
 // From here on readiness says "shutting down".
 void observe_drain(struct observe *observe);
+// Says where the ports are, as "host:port", once all of them are open. Once; others may be asking already.
+void observe_set_listening(struct observe *observe, const char *grpc, const char *http, const char *ui);
 
 // For struct ui_options, with the observe as their context.
 void observe_verdict(void *observe, const uint8_t trace_id[16], struct ui_verdict *out_verdict);

@@ -155,9 +155,9 @@ uint32_t issue_query_known(struct connection *reader, struct slice key, struct a
 void issue_query_tags(struct connection *reader, uint64_t id,
                       void (*each)(void *context, const struct issue_tag_count *tag), void *context) {
   struct statement select = connection_statement(
-      reader, "SELECT k.key, k.total, t.value, t.count FROM issue_tag_key AS k JOIN issue_tag AS t ON t.issue_id = "
-              "k.issue_id AND t.key = k.key WHERE k.issue_id = ?1 AND t.value IN (SELECT value FROM issue_tag WHERE "
-              "issue_id = k.issue_id AND key = k.key ORDER BY count DESC, value LIMIT ?2) "
+      reader, "SELECT k.key, k.total, t.value, t.count, k.value_count FROM issue_tag_key AS k JOIN issue_tag AS t ON "
+              "t.issue_id = k.issue_id AND t.key = k.key WHERE k.issue_id = ?1 AND t.value IN (SELECT value FROM "
+              "issue_tag WHERE issue_id = k.issue_id AND key = k.key ORDER BY count DESC, value LIMIT ?2) "
               "ORDER BY k.key, t.count DESC, t.value");
   statement_bind_u64(&select, 1, id);
   statement_bind_i64(&select, 2, ISSUE_QUERY_TAG_VALUES);
@@ -165,7 +165,8 @@ void issue_query_tags(struct connection *reader, uint64_t id,
     struct issue_tag_count tag = {.key = statement_text(&select, 0),
                                   .total = statement_u64(&select, 1),
                                   .value = statement_text(&select, 2),
-                                  .count = statement_u64(&select, 3)};
+                                  .count = statement_u64(&select, 3),
+                                  .distinct = statement_u64(&select, 4)};
     each(context, &tag);
   }
 }

@@ -62,7 +62,8 @@ uint32_t issue_query_known(struct connection *reader, struct slice key, struct a
 // Details, handed to a function row by row; slices live during the call.
 struct issue_tag_count {
   struct slice key, value;
-  uint64_t total; // of the key
+  uint64_t total;    // of the key
+  uint64_t distinct; // values of the key, up to ISSUE_TAG_VALUES_MAX
   uint64_t count;
 };
 // By key, most frequent value first, up to ISSUE_QUERY_TAG_VALUES a key.

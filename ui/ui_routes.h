@@ -45,6 +45,11 @@ struct ui_exporter {
   char last_error[256]; // "": none
 };
 
+// Where the ports are, as URLs whose host may be a wildcard; "": not open yet.
+struct ui_listening {
+  char grpc[320], http[320], ui[320];
+};
+
 // The numbers of GET /api/v1/status and of the health pages. Texts are constant or live as long as the options.
 struct ui_status {
   uint64_t started_wall_ns, uptime_s;
@@ -52,6 +57,7 @@ struct ui_status {
   char reasons[UI_REASONS_MAX][UI_REASON_BYTES_MAX]; // why not
   uint32_t reason_count;
   const char *data_dir;
+  struct ui_listening listening;
   struct ui_received traces, logs, metrics, events;
   struct {
     uint64_t kept, dropped, late, waiting_traces, decision_wait_s;

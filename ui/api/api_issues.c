@@ -203,6 +203,7 @@ static void write_tag(void *context, const struct issue_tag_count *tag) {
     json_begin_object(json);
     api_answer_text(writer->answer, "key", tag->key);
     api_answer_number(writer->answer, "total", tag->total);
+    api_answer_number(writer->answer, "distinct", tag->distinct);
     json_key(json, "values");
     json_begin_array(json);
   }

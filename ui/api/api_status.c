@@ -16,6 +16,14 @@ static void end(struct api_answer *answer) {
   json_end_object(&answer->json);
 }
 
+static void write_listening(struct api_answer *answer, const struct ui_status *status) {
+  begin(answer, "listening");
+  api_answer_text(answer, "grpc", slice_from_cstr(status->listening.grpc));
+  api_answer_text(answer, "http", slice_from_cstr(status->listening.http));
+  api_answer_text(answer, "ui", slice_from_cstr(status->listening.ui));
+  end(answer);
+}
+
 static void write_received(struct api_answer *answer, const char *key, const struct ui_received *received) {
   begin(answer, key);
   api_answer_number(answer, "requests", received->requests);
@@ -132,6 +140,7 @@ static enum status get(struct api_answer *answer) {
   for (uint32_t i = 0; i < status.reason_count; i++) json_write_cstr(&answer->json, status.reasons[i]);
   json_end_array(&answer->json);
   api_answer_cstr(answer, "data_dir", status.data_dir);
+  write_listening(answer, &status);
   begin(answer, "received");
   write_received(answer, "traces", &status.traces);
   write_received(answer, "logs", &status.logs);

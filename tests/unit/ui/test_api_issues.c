@@ -200,6 +200,7 @@ static void details_tell_tags_hashes_history_and_hours(void **state) {
   ui_assert_count(fixture, "tags", 3);
   ui_assert_text(fixture, "tags.0.key", "browser");
   ui_assert_number(fixture, "tags.0.total", 3);
+  ui_assert_number(fixture, "tags.0.distinct", 2);
   ui_assert_text(fixture, "tags.0.values.0.value", "Chrome");
   ui_assert_number(fixture, "tags.0.values.0.count", 2);
   ui_assert_text(fixture, "tags.0.values.1.value", "Firefox");
@@ -227,6 +228,7 @@ static void a_tag_shows_ten_values(void **state) {
   assert_int_equal(ui_get(fixture, "/api/v1/issues/1"), 200);
   ui_assert_text(fixture, "tags.0.key", "k");
   ui_assert_number(fixture, "tags.0.total", 30);
+  ui_assert_number(fixture, "tags.0.distinct", 30);
   ui_assert_count(fixture, "tags.0.values", 10);
 }
 

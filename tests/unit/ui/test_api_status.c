@@ -11,6 +11,8 @@ static void the_status_has_every_name_of_the_document(void **state) {
   told->uptime_s = 12;
   told->ready = true;
   told->data_dir = "/data";
+  snprintf(told->listening.grpc, sizeof(told->listening.grpc), "http://127.0.0.1:4317");
+  snprintf(told->listening.http, sizeof(told->listening.http), "https://[::]:4318");
   told->traces = (struct ui_received){1, 10, 4900, 2, 3};
   told->sampling.kept = 5;
   told->sampling.policies[0].policy = "errors";
@@ -33,6 +35,9 @@ static void the_status_has_every_name_of_the_document(void **state) {
   assert_true(json_bool(ui_at(fixture, "ready")));
   ui_assert_count(fixture, "reasons", 0);
   ui_assert_text(fixture, "data_dir", "/data");
+  ui_assert_text(fixture, "listening.grpc", "http://127.0.0.1:4317");
+  ui_assert_text(fixture, "listening.http", "https://[::]:4318");
+  ui_assert_null(fixture, "listening.ui");
   ui_assert_number(fixture, "received.traces.requests", 1);
   ui_assert_number(fixture, "received.traces.items", 10);
   ui_assert_number(fixture, "received.traces.bytes", 4900);

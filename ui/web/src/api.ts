@@ -32,9 +32,12 @@ export interface IssueList {
   environments: string[];
 }
 
+export const tagValuesMax = 100;
+
 export interface Tag {
   key: string;
   total: number;
+  distinct: number; // counted up to tagValuesMax
   values: {value: string; count: number}[];
 }
 
@@ -210,6 +213,7 @@ export interface Status {
   ready: boolean;
   reasons: string[];
   data_dir: string;
+  listening: {grpc: string | null; http: string | null; ui: string | null};
   received: Record<string, Received>;
   sampling: {
     kept: number;

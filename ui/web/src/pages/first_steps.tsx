@@ -1,29 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What an empty inbox says: how to send the first error, or that all is well.
+import {reachable} from '../addresses';
 import type {Status} from '../api';
 import {exact} from '../format';
 import {Copy} from '../parts/copy';
+import {Lines} from '../parts/text';
+
+const defaultHttpPort = /:4318$/;
 
 function received(status: Status | null): number {
   return Object.values(status?.received ?? {}).reduce((sum, kind) => sum + kind.items, 0);
 }
 
-function Command({text}: {text: string}) {
+function Command({text, what}: {text: string; what: string}) {
   return (
     <div class="command">
-      <pre>{text}</pre>
-      <Copy text={text} what="commands" />
+      <pre>
+        <Lines text={text} />
+      </pre>
+      <Copy text={text} what={what} />
     </div>
   );
 }
 
-function variables(endpoint: string, protocol: string): string {
-  return `export OTEL_EXPORTER_OTLP_ENDPOINT=${endpoint}\nexport OTEL_EXPORTER_OTLP_PROTOCOL=${protocol}`;
+function OpenTelemetry({http, grpc}: {http: string; grpc: string | null}) {
+  return (
+    <section>
+      <h3>An application with an OpenTelemetry SDK</h3>
+      <p>Set two environment variables and start it:</p>
+      <Command
+        text={`export OTEL_EXPORTER_OTLP_ENDPOINT=${http}\nexport OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf`}
+        what="variables for OpenTelemetry over HTTP"
+      />
+      {grpc ? (
+        <>
+          <p>Or, over gRPC:</p>
+          <Command
+            text={`export OTEL_EXPORTER_OTLP_ENDPOINT=${grpc}\nexport OTEL_EXPORTER_OTLP_PROTOCOL=grpc`}
+            what="variables for OpenTelemetry over gRPC"
+          />
+        </>
+      ) : null}
+      <p class="dim">
+        <code>OTEL_SERVICE_NAME</code> gives the application its name.
+      </p>
+    </section>
+  );
 }
 
 export function FirstSteps({status}: {status: Status | null}) {
   const host = location.hostname || '127.0.0.1';
+  const at = (address: string | null | undefined): string | null => (address ? reachable(address, host) : null);
+  const http = at(status?.listening?.http);
   const items = received(status);
   return (
     <div class="empty first-steps">
@@ -34,23 +63,17 @@ export function FirstSteps({status}: {status: Status | null}) {
           : 'Nothing has been sent to culprit so far. Point an application at it. '}
         The first error will be here within a second.
       </p>
-      <h3>Any application with an OpenTelemetry SDK</h3>
-      <p>Set two environment variables and start it:</p>
-      <Command text={variables(`http://${host}:4318`, 'http/protobuf')} />
-      <p class="dim">
-        For gRPC: <code>http://{host}:4317</code> and <code>grpc</code>. A name for the application:{' '}
-        <code>OTEL_SERVICE_NAME</code>. These are the default ports; others are in <code>listening.json</code>
-        {status ? (
-          <>
-            {' '}
-            in <code>{status.data_dir}</code>
-          </>
-        ) : null}
-        .
-      </p>
-      <h3>Or try it with made-up traffic</h3>
-      <Command text="culprit demo" />
-      <p class="dim">Sends a minute of requests through several services, with exceptions in them.</p>
+      {http ? <OpenTelemetry http={http} grpc={at(status?.listening?.grpc)} /> : null}
+      {http ? (
+        <section>
+          <h3>Or made-up traffic</h3>
+          <Command
+            text={'culprit demo' + (defaultHttpPort.test(http) ? '' : ` --endpoint ${http}`)}
+            what="command for made-up traffic"
+          />
+          <p class="dim">Sends a minute of requests through several services, with exceptions in them.</p>
+        </section>
+      ) : null}
     </div>
   );
 }

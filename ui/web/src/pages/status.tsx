@@ -7,6 +7,7 @@ import {paths, type Status} from '../api';
 import {bytes, duration, exact, percent} from '../format';
 import {usePolled} from '../hooks';
 import {restoreScroll} from '../navigation';
+import {Id} from '../parts/copy';
 import {Failure, Loading, Stale} from '../parts/notice';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
@@ -84,7 +85,7 @@ function Received({status}: {status: Status}) {
                 <th scope="row">{items[kind] ?? <Text text={kind} />}</th>
                 <td>{exact(of.items)}</td>
                 <td>{exact(of.requests)}</td>
-                <td class="size">{bytes(of.bytes)}</td>
+                <td class="size">{of.bytes > 0 || of.items === 0 ? bytes(of.bytes) : '—'}</td>
                 <td class={of.refused > 0 ? 'bad' : ''}>{exact(of.refused)}</td>
                 <td class={of.rejected > 0 ? 'bad' : ''}>{exact(of.rejected)}</td>
               </tr>
@@ -198,6 +199,21 @@ function Exporters({status}: {status: Status}) {
   );
 }
 
+function Listening({status}: {status: Status}) {
+  const names = {http: 'OTLP/HTTP and Sentry SDKs', grpc: 'OTLP/gRPC', ui: 'This page and the API'} as const;
+  return (
+    <Panel title="Listening">
+      <dl class="pairs">
+        {(Object.keys(names) as (keyof typeof names)[]).map(door => (
+          <Fact key={door} name={names[door]}>
+            {status.listening[door] ? <Id id={status.listening[door]!} what="address" /> : '—'}
+          </Fact>
+        ))}
+      </dl>
+    </Panel>
+  );
+}
+
 function Journals({status}: {status: Status}) {
   return (
     <Panel title="Disk">
@@ -296,6 +312,7 @@ export function StatusPage() {
       </header>
       <div class="panels">
         <Received status={status} />
+        <Listening status={status} />
         <Sampling status={status} />
         <Panel title="Inbox">
           <dl class="facts-list">
