@@ -12,7 +12,7 @@
 
 struct budget {
   struct atomic_u64 used_bytes;
-  uint64_t max_bytes;
+  struct atomic_u64 max_bytes;
 };
 
 void budget_init(struct budget *budget, uint64_t max_bytes);
@@ -20,5 +20,8 @@ void budget_init(struct budget *budget, uint64_t max_bytes);
 bool budget_charge(struct budget *budget, uint64_t bytes);
 void budget_release(struct budget *budget, uint64_t bytes);
 uint64_t budget_used(const struct budget *budget);
+uint64_t budget_max(const struct budget *budget);
+// What is charged already stays charged, also when it is more than the new maximum.
+void budget_set_max(struct budget *budget, uint64_t max_bytes);
 
 #endif

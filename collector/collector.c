@@ -19,6 +19,7 @@
 #include "collector/observe.h"
 #include "collector/pipeline.h"
 #include "collector/project_keys.h"
+#include "collector/reload.h"
 #include "exporter/delivery.h"
 #include "exporter/otlp.h"
 #include "net/grpc_server.h"
@@ -35,7 +36,6 @@
 #define PENDING_BYTES_MAX (32u << 20)
 #define PATH_BYTES_MAX    4096
 #define INGEST_ROUTES_MAX 64
-#define FAILED_AFTER_NS   (30 * NS_PER_S)
 
 // --- paths ----------------------------------------------------------------------------------------------------------
 
@@ -78,7 +78,6 @@ struct collector {
   struct http_server *ui_server, *http_server;
   struct grpc_server_handle *grpc_server;
   uint16_t grpc_port, http_port, ui_port;
-  uint64_t failing_since_ns;
 };
 
 static enum status make_directory(const char *path, struct error *error) {
@@ -337,8 +336,7 @@ static enum status make_doors(struct collector *collector, struct error *error) 
                                                              .facts = facts_options(collector),
                                                              .scrub = collector->scrub,
                                                              .clock = collector->clock,
-                                                             .metrics = collector->metrics,
-                                                             .journal_bytes_max = options->journal_intake_max_bytes});
+                                                             .metrics = collector->metrics});
   struct otlp_door_options door = {
       .limits = {.sink = intake_sink(collector->intake),
                  .budget = &collector->budget,
@@ -547,9 +545,16 @@ enum status collector_start(const struct options *options, struct collector **ou
   return STATUS_OK;
 }
 
-bool collector_failed(struct collector *collector) {
-  (void)collector;
-  return false;
+void collector_reload(struct collector *collector, const struct options *now, const struct options *fresh) {
+  struct reload_parts parts = {
+      .budget = &collector->budget,
+      .intake_journal = collector->intake_journal,
+      .kept_journal = request_store_journal(collector->requests),
+      .database = collector->database,
+      .inbox = collector->inbox,
+      .pipeline = collector->pipeline,
+  };
+  reload_apply(&parts, now, fresh);
 }
 
 void collector_stop(struct collector *collector, struct intake_balance *out_balance) {

@@ -22,8 +22,8 @@ struct collector_addresses {
 // options must outlive the collector. error says which part could not start and why.
 enum status collector_start(const struct options *options, struct collector **out_collector, struct error *error);
 void collector_get_addresses(const struct collector *collector, struct collector_addresses *out_addresses);
-// True when the collector cannot go on (its journal failed for good) and should be restarted.
-bool collector_failed(struct collector *collector);
+// Changes what collector/reload can change while it runs, from `now` to `fresh` (borrowed for the call), and logs it.
+void collector_reload(struct collector *collector, const struct options *now, const struct options *fresh);
 // Drains: stops accepting, answers what is in flight, flushes, syncs, ends every thread. *out_balance, may be NULL.
 void collector_stop(struct collector *collector, struct intake_balance *out_balance);
 

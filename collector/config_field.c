@@ -332,6 +332,50 @@ void config_field_clear(const struct config_field *field, struct options *option
   list->count = 0;
 }
 
+static bool texts_are_equal(const char *a, const char *b) {
+  return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool lists_are_equal(const struct options_list *a, const struct options_list *b) {
+  if (a->count != b->count) return false;
+  for (uint32_t i = 0; i < a->count; i++) {
+    if (!texts_are_equal(a->items[i], b->items[i])) return false;
+  }
+  return true;
+}
+
+static bool policies_are_equal(const struct options *a, const struct options *b) {
+  if (a->sampling_policy_count != b->sampling_policy_count) return false;
+  for (uint32_t i = 0; i < a->sampling_policy_count; i++) {
+    const struct sampling_policy *one = &a->sampling_policies[i], *other = &b->sampling_policies[i];
+    if (one->kind != other->kind || one->latency_ns != other->latency_ns || one->probability != other->probability ||
+        one->traces_per_second != other->traces_per_second || !texts_are_equal(one->key, other->key) ||
+        !texts_are_equal(one->value, other->value) || !texts_are_equal(one->regex, other->regex)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool config_field_is_equal(const struct config_field *field, const struct options *a, const struct options *b) {
+  const void *one = (const char *)a + field->offset, *other = (const char *)b + field->offset;
+  switch (field->type) {
+  case CONFIG_TEXT:
+  case CONFIG_ADDRESS:
+  case CONFIG_URL:
+  case CONFIG_CHOICE: return texts_are_equal(*(char *const *)one, *(char *const *)other);
+  case CONFIG_SYNC: return *(const enum journal_sync *)one == *(const enum journal_sync *)other;
+  case CONFIG_SIZE:
+  case CONFIG_TIME:
+  case CONFIG_COUNT: return *(const uint64_t *)one == *(const uint64_t *)other;
+  case CONFIG_BOOL: return *(const bool *)one == *(const bool *)other;
+  case CONFIG_SEVERITY: return *(const uint32_t *)one == *(const uint32_t *)other;
+  case CONFIG_LIST: return lists_are_equal(one, other);
+  case CONFIG_POLICIES: return policies_are_equal(a, b);
+  }
+  return false;
+}
+
 void options_finish(struct options *options) {
   for (size_t i = 0; i < config_field_count; i++) {
     const struct config_field *field = &config_fields[i];

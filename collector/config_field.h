@@ -51,6 +51,9 @@ enum status config_field_append(const struct config_field *field, const char *it
 // Empties a list or the policies, before a later source fills it anew.
 void config_field_clear(const struct config_field *field, struct options *options);
 
+// Do both hold the same value of this key?
+bool config_field_is_equal(const struct config_field *field, const struct options *a, const struct options *b);
+
 // "10s", "200ms", "1.5h", "7d"; false when it is not a time.
 bool config_field_parse_time(const char *text, uint64_t *out_ns);
 bool config_field_parse_size(const char *text, uint64_t *out_bytes);

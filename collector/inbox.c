@@ -69,7 +69,7 @@ struct inbox {
   uint64_t wall_offset_ns; // wall minus monotonic at the start
   bool tidy;               // the log was emptied since the last write
   // Read by others.
-  struct atomic_u64 cursor;
+  struct atomic_u64 cursor, retention_ns;
   struct atomic_bool_box failing;
   struct inbox_metrics metrics;
 };
@@ -270,8 +270,8 @@ static bool clock_is_sane(const struct inbox *inbox) {
 }
 
 static void retain(struct inbox *inbox) {
-  uint64_t now = now_ns(inbox);
-  if (inbox->options.retention_ns == 0 || now < inbox->retain_ns) return;
+  uint64_t now = now_ns(inbox), keep_ns = atomic_u64_get(&inbox->retention_ns);
+  if (keep_ns == 0 || now < inbox->retain_ns) return;
   inbox->retain_ns = now + RETAIN_EVERY_NS;
   if (!clock_is_sane(inbox)) {
     log_write(LOG_WARN, "inbox", "the wall clock was changed by over an hour; old events are not deleted", NULL);
@@ -279,8 +279,7 @@ static void retain(struct inbox *inbox) {
   }
   struct error error = {0};
   uint32_t deleted = 0;
-  enum status status =
-      issue_store_retain(inbox->options.issues, inbox->options.retention_ns, RETAIN_EVENTS_MAX, &deleted, &error);
+  enum status status = issue_store_retain(inbox->options.issues, keep_ns, RETAIN_EVENTS_MAX, &deleted, &error);
   if (status != STATUS_OK) {
     log_write(LOG_WARN, "inbox", "old events cannot be deleted", LOG_FIELDS(log_text("reason", error.text)));
     return;
@@ -373,6 +372,7 @@ enum status inbox_start(const struct inbox_options *options, struct inbox **out_
   struct inbox *inbox = calloc(1, sizeof *inbox);
   ASSERT(inbox != NULL);
   inbox->options = *options;
+  inbox_set_retention(inbox, options->retention_ns);
   inbox->metrics = make_metrics(options->metrics);
   mutex_init(&inbox->mutex);
   condition_init(&inbox->wake);
@@ -402,6 +402,10 @@ void inbox_stop(struct inbox *inbox) {
   condition_finish(&inbox->wake);
   mutex_finish(&inbox->mutex);
   free(inbox);
+}
+
+void inbox_set_retention(struct inbox *inbox, uint64_t ns) {
+  atomic_u64_set(&inbox->retention_ns, ns);
 }
 
 uint64_t inbox_cursor(const struct inbox *inbox) {

@@ -37,6 +37,8 @@ enum status inbox_start(const struct inbox_options *options, struct inbox **out_
 void inbox_stop(struct inbox *inbox);
 
 // Any thread. The first sequence of the intake whose effects are not in the database yet: records below are not needed.
+// Another age from now on; 0: for ever. Any thread.
+void inbox_set_retention(struct inbox *inbox, uint64_t ns);
 uint64_t inbox_cursor(const struct inbox *inbox);
 struct inbox_counts {
   uint64_t events, duplicates, issues; // since the start

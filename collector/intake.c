@@ -13,6 +13,7 @@
 #include "proto/otlp_splice.h"
 
 #define BUILDERS_MAX        16
+#define ROOM_SHARE          64 // of the journal's budget must be free, else nothing is taken
 #define EVENT_BYTES_MAX     ((size_t)64 << 20)
 #define EVENT_SECTION_BYTES 1024
 // What scrubbing may add: "[Filtered]" in the place of shorter secrets, and what it notes of them.
@@ -273,8 +274,9 @@ static enum status intake_submit(void *context, enum journal_kind kind, uint32_t
 static enum status intake_ready(void *context, struct error *error) {
   struct intake *intake = context;
   if (atomic_bool_get(&intake->draining)) return error_set(error, STATUS_UNAVAILABLE, "shutting down");
-  uint64_t max = intake->options.journal_bytes_max;
-  if (max > 0 && journal_bytes(intake->options.journal) >= max) {
+  // A little before the journal refuses, so that the answer comes before a body is read.
+  uint64_t max = journal_bytes_max(intake->options.journal);
+  if (journal_bytes(intake->options.journal) >= max - max / ROOM_SHARE) {
     return error_set(error, STATUS_UNAVAILABLE, "the intake journal is at journal.intake_max_bytes");
   }
   return STATUS_OK;

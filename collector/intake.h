@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From a decoded payload to the acknowledgement: validate, note the facts, take out secrets and what can never be
-// accepted, append to the intake journal, answer when it is durable. The one implementation of receiver/sink. Any thread may submit.
+// accepted, append to the intake journal, answer when it is durable. The one implementation of receiver/sink. Any
+// thread may submit.
 #ifndef COLLECTOR_INTAKE_H
 #define COLLECTOR_INTAKE_H
 
@@ -20,8 +21,6 @@ struct intake_options {
   const struct scrub *scrub; // NULL: nothing is scrubbed
   const struct clock *clock;
   struct metrics *metrics;
-  uint64_t
-      journal_bytes_max; // refuse before the journal does, so that the answer comes before the body is read; 0: never
 };
 
 struct intake *intake_create(const struct intake_options *options);

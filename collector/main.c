@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -80,16 +81,55 @@ static void print_addresses(const struct collector_addresses *addresses, const s
   fflush(stdout);
 }
 
-// Waits for SIGTERM or SIGINT, or for the collector to fail. SIGHUP says that a restart is needed to reload.
-static bool wait_for_end(struct collector *collector, const sigset_t *signals) {
+// What tells one version of the configuration file from the next; all zero when there is none.
+struct file_version {
+  dev_t device;
+  ino_t inode;
+  off_t bytes;
+  struct timespec changed;
+};
+
+static struct file_version version_of(const char *path) {
+  struct stat file;
+  if (!path || stat(path, &file) != 0) return (struct file_version){0};
+  return (struct file_version){
+      .device = file.st_dev, .inode = file.st_ino, .bytes = file.st_size, .changed = file.st_mtim};
+}
+
+static bool is_same_version(const struct file_version *a, const struct file_version *b) {
+  return a->device == b->device && a->inode == b->inode && a->bytes == b->bytes &&
+         a->changed.tv_sec == b->changed.tv_sec && a->changed.tv_nsec == b->changed.tv_nsec;
+}
+
+// A configuration that is wrong changes nothing. *loaded is what was read last, to compare the next one with.
+static void reload(struct collector *collector, const char *path, struct options *loaded) {
+  struct options fresh;
+  struct config_problems problems;
+  if (config_load(path, environ, &fresh, &problems)) {
+    for (uint32_t i = 0; i < problems.count; i++) {
+      log_write(LOG_ERROR, "reload", "the configuration is wrong and was not taken",
+                LOG_FIELDS(log_text("problem", problems.items[i].text)));
+    }
+    return;
+  }
+  collector_reload(collector, loaded, &fresh);
+  options_finish(loaded);
+  *loaded = fresh;
+}
+
+// Waits for SIGTERM or SIGINT; SIGHUP and another version of the file reload.
+static void wait_for_end(struct collector *collector, const sigset_t *signals, const char *path,
+                         struct options *loaded) {
+  struct file_version version = version_of(path);
   for (;;) {
     struct timespec second = {.tv_sec = 1};
     int signal_number = sigtimedwait(signals, NULL, &second);
-    if (signal_number == SIGTERM || signal_number == SIGINT) return true;
-    if (signal_number == SIGHUP) {
-      log_write(LOG_WARN, "main", "SIGHUP: the configuration is read at start only, restart to change it", NULL);
-    }
-    if (collector_failed(collector)) return false;
+    if (signal_number == SIGTERM || signal_number == SIGINT) return;
+    struct file_version newest = version_of(path);
+    // A file that is away is being replaced.
+    bool is_changed = newest.inode != 0 && !is_same_version(&version, &newest);
+    if (is_changed) version = newest;
+    if (is_changed || signal_number == SIGHUP) reload(collector, path, loaded);
   }
 }
 
@@ -97,9 +137,13 @@ static int serve(const struct command *command, int argc, char **argv) {
   const char *path;
   int code;
   if (!parse_config_option(command, argc, argv, &path, &code)) return code;
-  struct options options;
+  struct options options, loaded; // `loaded` is read again while the other stays as it was at the start
   struct config_problems problems;
   if (config_load(path, environ, &options, &problems)) return print_problems(&problems);
+  if (config_load(path, environ, &loaded, &problems)) {
+    options_finish(&options);
+    return print_problems(&problems);
+  }
 
   // Blocked here and so in every thread: main waits for them.
   sigset_t signals;
@@ -114,20 +158,22 @@ static int serve(const struct command *command, int argc, char **argv) {
   struct error error;
   if (collector_start(&options, &collector, &error)) {
     fprintf(stderr, "culprit: %s\n", error.text);
+    options_finish(&loaded);
     options_finish(&options);
     return EXIT_FAILED;
   }
   struct collector_addresses addresses;
   collector_get_addresses(collector, &addresses);
   print_addresses(&addresses, &options);
-  bool asked = wait_for_end(collector, &signals);
+  wait_for_end(collector, &signals, path, &loaded);
   struct intake_balance balance;
   collector_stop(collector, &balance);
   uint64_t refused = balance.refused + balance.rejected;
   printf("balance: received %" PRIu64 " = stored %" PRIu64 " + refused %" PRIu64 "\n", balance.received, balance.stored,
          refused);
+  options_finish(&loaded);
   options_finish(&options);
-  return asked && balance.received == balance.stored + refused ? EXIT_OK : EXIT_FAILED;
+  return balance.received == balance.stored + refused ? EXIT_OK : EXIT_FAILED;
 }
 
 // --- check, config, version -----------------------------------------------------------------------------------------

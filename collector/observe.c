@@ -71,14 +71,14 @@ static void read_events(const struct observe *observe, struct ui_received *out) 
   out->rejected = counter(observe, "culprit_sentry_items_total", "type=\"event\",outcome=\"invalid\"");
 }
 
-static void read_journal(const struct observe *observe, struct journal *journal, const char *name, uint64_t bytes_max,
-                         uint64_t position, struct ui_journal *out) {
+static void read_journal(const struct observe *observe, struct journal *journal, const char *name, uint64_t position,
+                         struct ui_journal *out) {
   char labels[64];
   snprintf(labels, sizeof(labels), "journal=\"%s\"", name);
   uint64_t newest = journal_durable_sequence(journal), first = journal_first_sequence(journal);
   *out = (struct ui_journal){
       .bytes = journal_bytes(journal),
-      .bytes_max = bytes_max,
+      .bytes_max = journal_bytes_max(journal),
       .records = newest >= first ? newest - first + 1 : 0,
       .lag_records = lag(newest, position),
       .quarantined = counter(observe, "culprit_journal_quarantined_total", labels),
@@ -112,7 +112,7 @@ static void read_sampling(const struct observe *observe, const struct pipeline_c
   out->sampling.dropped = counts->dropped_items;
   out->sampling.late = counts->late_items;
   out->sampling.waiting_traces = trace_facts_waiting(observe->options.facts);
-  out->sampling.decision_wait_s = options->sampling_decision_wait_ns / NS_PER_S;
+  out->sampling.decision_wait_s = pipeline_decision_wait(observe->options.pipeline) / NS_PER_S;
   for (uint32_t i = 0; i < options->sampling_policy_count && i < UI_POLICIES_MAX; i++) {
     char labels[96];
     const char *name = sampling_policy_name(options->sampling_policies[i].kind);
@@ -143,7 +143,7 @@ static void check_ready(const struct observe *observe, struct ui_status *out) {
   const struct observe_options *options = &observe->options;
   if (atomic_bool_get(&observe->draining)) add_reason(out, "shutting down");
   check_budget(out, "the intake journal", out->intake.bytes, out->intake.bytes_max);
-  check_budget(out, "the inbox", database_bytes(options->database), options->options->store_max_bytes);
+  check_budget(out, "the inbox", database_bytes(options->database), database_bytes_max(options->database));
   if (out->disk_total_bytes && out->disk_free_bytes < out->disk_total_bytes / 100 * (100 - DISK_NEAR_PERCENT) &&
       out->disk_free_bytes < (UINT64_C(1) << 30)) {
     add_reason(out, "the disk has %" PRIu64 " MiB left", out->disk_free_bytes >> 20);
@@ -176,19 +176,17 @@ void observe_status(void *context, struct ui_status *out_status) {
   read_events(observe, &out_status->events);
   if (atomic_bool_get(&observe->listening_known)) out_status->listening = observe->listening;
   read_sampling(observe, &counts, out_status);
-  read_journal(observe, options->intake_journal, "intake", options->options->journal_intake_max_bytes,
-               counts.settled_sequence, &out_status->intake);
+  read_journal(observe, options->intake_journal, "intake", counts.settled_sequence, &out_status->intake);
   read_exporter(observe, out_status);
   struct delivery_status delivery = {.sequence = UINT64_MAX};
   if (options->delivery) delivery_get_status(options->delivery, &delivery);
-  read_journal(observe, options->kept_journal, "kept", options->options->journal_kept_max_bytes, delivery.sequence,
-               &out_status->kept);
+  read_journal(observe, options->kept_journal, "kept", delivery.sequence, &out_status->kept);
   out_status->inbox.events = inbox.events;
   out_status->inbox.duplicates = inbox.duplicates;
   out_status->inbox.issues = issue_store_issue_count(options->issues);
   out_status->inbox.lag_records = inbox.lag_records;
   out_status->in_flight_bytes = budget_used(options->budget);
-  out_status->memory_bytes_max = options->options->memory_max_bytes;
+  out_status->memory_bytes_max = budget_max(options->budget);
   struct process_usage usage;
   process_usage_read(&usage);
   out_status->resident_bytes = usage.resident_bytes;

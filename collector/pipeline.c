@@ -55,6 +55,7 @@ struct pipeline {
   uint64_t housekept_ns;
 
   struct atomic_u64 watched, settled;
+  struct atomic_u64 decision_wait_ns, retention_requests_ns;
   struct metrics_value *early;
 };
 
@@ -121,13 +122,13 @@ static bool watch_one(struct pipeline *pipeline) {
 }
 
 static uint64_t checkpoint_interval_ns(const struct pipeline *pipeline) {
-  uint64_t interval = pipeline->options.decision_wait_ns / (CHECKPOINTS / 2);
+  uint64_t interval = pipeline_decision_wait(pipeline) / (CHECKPOINTS / 2);
   return interval < NS_PER_MS ? NS_PER_MS : interval;
 }
 
 static void update_due(struct pipeline *pipeline, uint64_t now_ns) {
-  uint64_t watched = atomic_u64_get(&pipeline->watched);
-  if (pipeline->options.decision_wait_ns == 0) {
+  uint64_t watched = atomic_u64_get(&pipeline->watched), wait_ns = pipeline_decision_wait(pipeline);
+  if (wait_ns == 0) {
     pipeline->due_sequence = watched;
     return;
   }
@@ -140,7 +141,7 @@ static void update_due(struct pipeline *pipeline, uint64_t now_ns) {
   }
   while (pipeline->checkpoint_count > 0) {
     const struct checkpoint *oldest = &pipeline->checkpoints[pipeline->checkpoint_first];
-    if (now_ns - oldest->time_ns < pipeline->options.decision_wait_ns) break;
+    if (now_ns - oldest->time_ns < wait_ns) break;
     if (oldest->sequence > pipeline->due_sequence) pipeline->due_sequence = oldest->sequence;
     pipeline->checkpoint_first = (pipeline->checkpoint_first + 1) % CHECKPOINTS;
     pipeline->checkpoint_count--;
@@ -197,7 +198,8 @@ static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
 
 static void housekeep(struct pipeline *pipeline) {
   const struct pipeline_options *options = &pipeline->options;
-  request_store_retain(options->requests, options->retention_requests_ns, options->kept_floor(options->floor_context));
+  request_store_retain(options->requests, atomic_u64_get(&pipeline->retention_requests_ns),
+                       options->kept_floor(options->floor_context));
   uint64_t floor = least(atomic_u64_get(&pipeline->settled) + 1, options->intake_floor(options->floor_context));
   struct journal_segment oldest;
   if (journal_segments(options->intake, &oldest, 1) < 2 || oldest.last_sequence >= floor) return;
@@ -252,6 +254,8 @@ enum status pipeline_start(const struct pipeline_options *options, struct pipeli
   struct pipeline *pipeline = calloc(1, sizeof(*pipeline));
   ASSERT(pipeline);
   pipeline->options = *options;
+  pipeline_set_decision_wait(pipeline, options->decision_wait_ns);
+  pipeline_set_retention(pipeline, options->retention_requests_ns);
   buffer_init(&pipeline->body, BODY_BYTES_MAX);
   pipeline->watch_builder = payload_facts_create(&options->rebuild);
   pipeline->settle_builder = payload_facts_create(&options->rebuild);
@@ -285,6 +289,18 @@ void pipeline_stop(struct pipeline *pipeline) {
   journal_wake(pipeline->options.intake);
   thread_join(&pipeline->thread);
   destroy(pipeline);
+}
+
+void pipeline_set_decision_wait(struct pipeline *pipeline, uint64_t ns) {
+  atomic_u64_set(&pipeline->decision_wait_ns, ns);
+}
+
+void pipeline_set_retention(struct pipeline *pipeline, uint64_t requests_ns) {
+  atomic_u64_set(&pipeline->retention_requests_ns, requests_ns);
+}
+
+uint64_t pipeline_decision_wait(const struct pipeline *pipeline) {
+  return atomic_u64_get(&pipeline->decision_wait_ns);
 }
 
 struct pipeline_counts pipeline_counts(const struct pipeline *pipeline) {

@@ -38,6 +38,11 @@ enum status pipeline_start(const struct pipeline_options *options, struct pipeli
 void pipeline_stop(struct pipeline *pipeline);
 
 // Any thread.
+// Other values from now on. Any thread.
+void pipeline_set_decision_wait(struct pipeline *pipeline, uint64_t ns);
+void pipeline_set_retention(struct pipeline *pipeline, uint64_t requests_ns);
+uint64_t pipeline_decision_wait(const struct pipeline *pipeline);
+
 struct pipeline_counts {
   uint64_t kept_items, dropped_items, late_items;
   uint64_t watched_sequence, settled_sequence;

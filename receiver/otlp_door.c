@@ -79,8 +79,8 @@ struct otlp_door *otlp_door_create(const struct otlp_door_options *options) {
     return NULL;
   }
   door->json_bytes_max = admission_decoded_bytes_max(door->admission);
-  if (options->limits.budget && door->json_bytes_max > options->limits.budget->max_bytes / JSON_SHARE) {
-    door->json_bytes_max = (size_t)(options->limits.budget->max_bytes / JSON_SHARE);
+  if (options->limits.budget && door->json_bytes_max > budget_max(options->limits.budget) / JSON_SHARE) {
+    door->json_bytes_max = (size_t)(budget_max(options->limits.budget) / JSON_SHARE);
   }
   mutex_init(&door->mutex);
   for (unsigned signal = OTLP_TRACES; signal <= OTLP_METRICS; signal++) make_counters(door, (enum otlp_signal)signal);

@@ -35,7 +35,7 @@
 
 struct database {
   char path[PATH_MAX];
-  uint64_t bytes_max;
+  struct atomic_u64 bytes_max;
   const struct clock *clock;
   struct mutex write_lock;
   struct connection *writer;
@@ -175,10 +175,11 @@ static enum status migrate(struct database *database, const struct store_migrati
 }
 
 static enum status limit_size(struct database *database, struct error *error) {
-  if (database->bytes_max == 0) return STATUS_OK;
+  uint64_t bytes_max = database_bytes_max(database);
+  if (bytes_max == 0) return STATUS_OK;
   int64_t page_bytes = connection_query_i64(database->writer, "PRAGMA page_size");
   if (page_bytes < 512) return error_set(error, STATUS_IO, "%s: cannot be read", database->path);
-  uint64_t pages = database->bytes_max / (uint64_t)page_bytes;
+  uint64_t pages = bytes_max / (uint64_t)page_bytes;
   if (pages > UINT32_MAX - 1) pages = UINT32_MAX - 1;
   if (pages == 0) pages = 1;
   char sql[64];
@@ -194,7 +195,7 @@ enum status database_open(const struct database_options *options, struct databas
   struct database *database = calloc(1, sizeof *database);
   if (!database) return error_set(error, STATUS_NO_MEMORY, "%s: no memory", options->path);
   beside(options->path, "", database->path);
-  database->bytes_max = options->bytes_max;
+  atomic_u64_set(&database->bytes_max, options->bytes_max);
   database->clock = options->clock ? options->clock : clock_system();
   database->readers_max = options->readers_max ? options->readers_max : READERS_DEFAULT;
   if (database->readers_max > READERS_MAX) database->readers_max = READERS_MAX;
@@ -304,7 +305,15 @@ uint64_t database_bytes(const struct database *database) {
 }
 
 uint64_t database_bytes_max(const struct database *database) {
-  return database->bytes_max;
+  return atomic_u64_get(&database->bytes_max);
+}
+
+enum status database_set_bytes_max(struct database *database, uint64_t bytes_max, struct error *error) {
+  atomic_u64_set(&database->bytes_max, bytes_max);
+  mutex_lock(&database->write_lock);
+  enum status status = limit_size(database, error);
+  mutex_unlock(&database->write_lock);
+  return status;
 }
 
 bool database_is_damaged(const struct database *database) {

@@ -51,6 +51,8 @@ void database_idle(struct database *database);
 
 uint64_t database_bytes(const struct database *database); // file and log, as on disk
 uint64_t database_bytes_max(const struct database *database);
+// Another limit from now on; a file that is larger stays so, and refuses to grow. Not 0.
+enum status database_set_bytes_max(struct database *database, uint64_t bytes_max, struct error *error);
 // True after a statement met damage: the file is checked, and set aside when the damage is real, at the next start.
 bool database_is_damaged(const struct database *database);
 const char *database_library_version(void);

@@ -359,6 +359,20 @@ uint64_t journal_bytes(struct journal *journal) {
   return bytes;
 }
 
+uint64_t journal_bytes_max(struct journal *journal) {
+  mutex_lock(&journal->mutex);
+  uint64_t bytes_max = journal->options.bytes_max;
+  mutex_unlock(&journal->mutex);
+  return bytes_max;
+}
+
+void journal_set_bytes_max(struct journal *journal, uint64_t bytes_max) {
+  mutex_lock(&journal->mutex);
+  uint64_t least = 4 * journal->segment_bytes;
+  journal->options.bytes_max = bytes_max < least ? least : bytes_max;
+  mutex_unlock(&journal->mutex);
+}
+
 uint64_t journal_wait(struct journal *journal, uint64_t after, uint64_t timeout_ns) {
   mutex_lock(&journal->mutex);
   uint64_t wakes = journal->wakes;

@@ -101,6 +101,9 @@ uint64_t journal_durable_sequence(struct journal *journal); // 0: none yet
 // Sequence up to which an fdatasync has returned (= durable unless sync is never or interval).
 uint64_t journal_synced_sequence(struct journal *journal);
 uint64_t journal_bytes(struct journal *journal);
+uint64_t journal_bytes_max(struct journal *journal);
+// Another disk budget from now on, at least that of four segments. Nothing that is stored is deleted by it.
+void journal_set_bytes_max(struct journal *journal, uint64_t bytes_max);
 // Waits until durable_sequence > after, or the timeout, or journal_wake. Returns durable_sequence.
 uint64_t journal_wait(struct journal *journal, uint64_t after, uint64_t timeout_ns);
 // Ends all waits of the moment (for shutdown).

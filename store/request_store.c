@@ -262,8 +262,8 @@ enum status request_store_open(const struct request_store_options *options, stru
   if (!kept.clock) kept.clock = clock_system();
   store->intake = options->intake;
   store->clock = kept.clock;
-  store->bytes_max = kept.bytes_max ? kept.bytes_max : UINT64_MAX;
-  store->segment_bytes = kept.segment_bytes_max < store->bytes_max / 4 ? kept.segment_bytes_max : store->bytes_max / 4;
+  uint64_t quarter = (kept.bytes_max ? kept.bytes_max : UINT64_MAX) / 4;
+  store->segment_bytes = kept.segment_bytes_max < quarter ? kept.segment_bytes_max : quarter;
   store->entries_max = kept.segment_keys_max + KEYS_OF_ONE_RECORD;
   store->building = segment_index_builder_create(store->entries_max);
   store->sealing = segment_index_builder_create(store->entries_max);
@@ -346,7 +346,7 @@ uint64_t request_store_settled_now(struct request_store *store) {
 // Down to a segment below the budget, so that appending goes on.
 static uint32_t delete_over_budget(struct request_store *store, uint64_t floor_sequence) {
   uint32_t deleted = 0;
-  while (journal_bytes(store->kept) > store->bytes_max - store->segment_bytes) {
+  while (journal_bytes(store->kept) > journal_bytes_max(store->kept) - store->segment_bytes) {
     struct journal_segment oldest;
     if (journal_segments(store->kept, &oldest, 1) < 2 || oldest.last_sequence >= floor_sequence) break;
     if (journal_delete_before(store->kept, oldest.last_sequence + 1) == 0) break;

@@ -12,7 +12,7 @@ struct request_store {
   struct journal *kept;
   struct journal *intake; // may be NULL
   const struct clock *clock;
-  uint64_t bytes_max, segment_bytes;
+  uint64_t segment_bytes;
   uint32_t entries_max; // of one index
   uint64_t settled_at_open;
   struct atomic_u64 settled;

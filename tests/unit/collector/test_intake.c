@@ -11,11 +11,13 @@
 
 #include <cmocka.h>
 
+#include "base/hash.h"
 #include "tests/unit/processor/facts_fixture.h"
 #include "tests/unit/store/temporary.h"
 
-#define THREADS 4
-#define EACH    200
+#define THREADS       4
+#define EACH          200
+#define SEGMENT_BYTES (UINT64_C(1) << 20)
 
 struct answers {
   struct mutex lock;
@@ -57,6 +59,7 @@ static int setup(void **state) {
   struct journal_options options = {.name = "intake",
                                     .directory = temporary_path(temporary, "intake"),
                                     .quarantine_directory = temporary_path(temporary, "quarantine"),
+                                    .segment_bytes_max = SEGMENT_BYTES,
                                     .io = &fixture->io,
                                     .clock = clock_system()};
   if (journal_open(&options, &fixture->journal, NULL)) return -1;
@@ -268,17 +271,20 @@ static void test_drain_refuses(void **state) {
 
 static void test_a_full_journal_is_not_ready(void **state) {
   struct fixture *fixture = *state;
-  struct intake *tight = intake_create(&(struct intake_options){.journal = fixture->journal,
-                                                                .facts = facts_fixture_options(&fixture->facts),
-                                                                .clock = clock_system(),
-                                                                .metrics = fixture->facts.metrics,
-                                                                .journal_bytes_max = 1});
-  assert_int_equal(submit(fixture, JOURNAL_TRACES, request_of(good_span())), STATUS_OK);
   struct error error = {""};
-  assert_int_equal(intake_sink(tight).ready(tight, &error), STATUS_UNAVAILABLE);
+  char letters[32768]; // that do not compress well
+  for (size_t i = 0; i < sizeof(letters); i++) letters[i] = (char)('a' + hash_xxh3(slice_make(&i, sizeof(i))) % 26);
+  struct slice noise = FIELD(99, slice_make(letters, sizeof(letters))); // an unknown field
+  journal_set_bytes_max(fixture->journal, 1);                           // four segments then
+  assert_int_equal(journal_bytes_max(fixture->journal), 4 * SEGMENT_BYTES);
+  assert_int_equal(fixture->sink.ready(fixture->sink.context, &error), STATUS_OK);
+  while (fixture->sink.ready(fixture->sink.context, &error) == STATUS_OK) {
+    assert_true(journal_bytes(fixture->journal) < 4 * SEGMENT_BYTES);
+    assert_int_equal(submit(fixture, JOURNAL_TRACES, request_of(JOIN(good_span(), noise))), STATUS_OK);
+  }
   assert_non_null(strstr(error.text, "journal.intake_max_bytes"));
-  assert_int_equal(fixture->sink.ready(fixture->sink.context, &error), STATUS_OK); // none set: no limit
-  intake_destroy(tight);
+  journal_set_bytes_max(fixture->journal, 8 * SEGMENT_BYTES);
+  assert_int_equal(fixture->sink.ready(fixture->sink.context, &error), STATUS_OK);
 }
 
 struct submitter {

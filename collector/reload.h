@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a reload (SIGHUP, or a changed configuration file) may change while everything runs: the log level, times and
+// budgets. No listener is closed, nothing is restarted.
+#ifndef COLLECTOR_RELOAD_H
+#define COLLECTOR_RELOAD_H
+
+#include "base/budget.h"
+#include "collector/inbox.h"
+#include "collector/options.h"
+#include "collector/pipeline.h"
+#include "store/database.h"
+#include "store/journal.h"
+
+struct reload_parts {
+  struct budget *budget;
+  struct journal *intake_journal, *kept_journal;
+  struct database *database;
+  struct inbox *inbox;
+  struct pipeline *pipeline;
+};
+
+// Gives the parts those values of `fresh` that differ from `now`, and logs each: changed, or to be changed by a
+// restart.
+void reload_apply(const struct reload_parts *parts, const struct options *now, const struct options *fresh);
+
+#endif
