@@ -24,10 +24,12 @@
 #include "exporter/otlp.h"
 #include "net/grpc_server.h"
 #include "net/http_server.h"
+#include "processor/grouping_builtin.h"
 #include "processor/scrub.h"
 #include "receiver/otlp_grpc.h"
 #include "receiver/otlp_http.h"
 #include "receiver/sentry_http.h"
+#include "store/grouping_history.h"
 #include "store/project_store.h"
 #include "ui/ui_routes.h"
 
@@ -277,6 +279,12 @@ static enum status start_exporter(struct collector *collector, struct error *err
 
 static enum status start_inbox(struct collector *collector, struct error *error) {
   enum status status = grouping_config_create(&(struct grouping_config_options){0}, &collector->grouping, error);
+  if (status) return status;
+  const struct grouping_setup program = {
+      .algorithm = SLICE_LITERAL(GROUPING_ALGORITHM),
+      .builtin_enhancements = slice_make(grouping_builtin_rules, grouping_builtin_rules_len),
+      .builtin_fingerprinting = slice_make(grouping_builtin_fingerprints, grouping_builtin_fingerprints_len)};
+  status = grouping_history_start(collector->database, collector->clock, &program, error);
   if (status) return status;
   struct inbox_options inbox = {
       .journal = collector->intake_journal,

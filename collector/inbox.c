@@ -360,8 +360,12 @@ static enum status open_parts(struct inbox *inbox, struct error *error) {
     log_write(LOG_WARN, "inbox", "records that kill the process will not be recognised",
               LOG_FIELDS(log_text("reason", note.text)));
   }
-  inbox->record_reader = inbox_record_create(&(struct inbox_record_options){
-      .correlation = options->correlation, .grouping = options->grouping, .take = take, .context = inbox});
+  inbox->record_reader = inbox_record_create(&(struct inbox_record_options){.correlation = options->correlation,
+                                                                            .grouping = options->grouping,
+                                                                            .database = options->database,
+                                                                            .clock = options->clock,
+                                                                            .take = take,
+                                                                            .context = inbox});
   status = issue_batch_init(&inbox->batch);
   if (status == STATUS_OK) status = journal_reader_open(options->journal, start, &inbox->reader);
   if (status == STATUS_OK) status = thread_start(&inbox->thread, "inbox", run, inbox);

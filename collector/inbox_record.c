@@ -14,6 +14,7 @@
 
 #include "base/hash.h"
 #include "base/table.h"
+#include "collector/inbox_grouping.h"
 #include "processor/exception.h"
 #include "proto/otlp_scan.h"
 #include "store/project_store.h"
@@ -33,6 +34,7 @@ static const struct otlp_limits scan_limits = {
 
 struct inbox_record {
   struct inbox_record_options options;
+  struct inbox_grouping *grouping_of;
   struct arena arena;
   struct buffer body, document, grouping;
   struct json_parser *parser;
@@ -51,6 +53,8 @@ struct inbox_record *inbox_record_create(const struct inbox_record_options *opti
   struct inbox_record *reader = calloc(1, sizeof *reader);
   ASSERT(reader != NULL);
   reader->options = *options;
+  reader->grouping_of = inbox_grouping_create(&(struct inbox_grouping_options){
+      .database = options->database, .clock = options->clock, .program = options->grouping});
   arena_init(&reader->arena, ARENA_BYTES_MAX);
   buffer_init(&reader->body, BODY_BYTES_MAX);
   buffer_init(&reader->document, DOCUMENT_BYTES_MAX);
@@ -62,6 +66,7 @@ struct inbox_record *inbox_record_create(const struct inbox_record_options *opti
 
 void inbox_record_destroy(struct inbox_record *reader) {
   if (!reader) return;
+  inbox_grouping_destroy(reader->grouping_of);
   arena_finish(&reader->arena);
   buffer_finish(&reader->body);
   buffer_finish(&reader->document);
@@ -140,20 +145,25 @@ static struct slice raw_id(struct arena *arena, struct slice hex, size_t bytes) 
   return raw && slice_from_hex(hex, raw, bytes) ? slice_make(raw, bytes) : (struct slice){0};
 }
 
-// Hashes that contribute, each once. When grouping had no memory or found nothing, type and value decide.
-static uint32_t collect_hashes(const struct grouping_result *result, const struct sentry_event *event,
-                               struct issue_hash out_hashes[ISSUE_EVENT_HASHES_MAX]) {
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < result->variant_count && count < ISSUE_EVENT_HASHES_MAX; i++) {
+// Adds the hashes that contribute, each once; returns how many there are then.
+static uint32_t add_hashes(const struct grouping_result *result, const char *algorithm, struct issue_hash *hashes,
+                           uint32_t count, uint32_t max) {
+  for (uint32_t i = 0; i < result->variant_count && count < max; i++) {
     const struct grouping_variant *variant = &result->variants[i];
-    struct issue_hash hash = {.algorithm = GROUPING_ALGORITHM, .variant = variant->name};
+    struct issue_hash hash = {.algorithm = algorithm, .variant = variant->name};
     if (!variant->contributes || !slice_from_hex(slice_from_cstr(variant->hash), hash.bytes, ISSUE_HASH_BYTES))
       continue;
     bool known = false;
-    for (uint32_t k = 0; k < count && !known; k++)
-      known = memcmp(out_hashes[k].bytes, hash.bytes, ISSUE_HASH_BYTES) == 0;
-    if (!known) out_hashes[count++] = hash;
+    for (uint32_t k = 0; k < count && !known; k++) known = memcmp(hashes[k].bytes, hash.bytes, ISSUE_HASH_BYTES) == 0;
+    if (!known) hashes[count++] = hash;
   }
+  return count;
+}
+
+// When grouping had no memory or found nothing, type and value decide.
+static uint32_t collect_hashes(const struct grouping_result *result, const char *algorithm,
+                               const struct sentry_event *event, struct issue_hash out_hashes[ISSUE_EVENT_HASHES_MAX]) {
+  uint32_t count = add_hashes(result, algorithm, out_hashes, 0, ISSUE_EVENT_HASHES_MAX);
   if (count > 0) return count;
   struct hash_md5 md5;
   char hex[33];
@@ -168,6 +178,46 @@ static uint32_t collect_hashes(const struct grouping_result *result, const struc
   bool good = slice_from_hex(slice_make(hex, 32), out_hashes[0].bytes, ISSUE_HASH_BYTES);
   ASSERT(good);
   return 1;
+}
+
+static void copy_frames(struct sentry_stacktrace *stack, struct arena *arena) {
+  struct sentry_frame *frames = arena_alloc_array(arena, stack->frame_count, sizeof *frames);
+  if (frames && stack->frame_count > 0) memcpy(frames, stack->frames, stack->frame_count * sizeof *frames);
+  stack->frames = frames;
+}
+
+// The event with stacks of its own, since grouping marks them and a past algorithm must see them as they came. Whether
+// the arena had room for it is the arena's to say.
+static struct sentry_event copy_stacks(const struct sentry_event *event, struct arena *arena) {
+  struct sentry_event copy = *event;
+  copy.exceptions = arena_alloc_array(arena, event->exception_count, sizeof *copy.exceptions);
+  copy.threads = arena_alloc_array(arena, event->thread_count, sizeof *copy.threads);
+  if (!copy.exceptions || !copy.threads) return copy;
+  for (uint32_t i = 0; i < event->exception_count; i++) {
+    copy.exceptions[i] = event->exceptions[i];
+    copy_frames(&copy.exceptions[i].stacktrace, arena);
+  }
+  for (uint32_t i = 0; i < event->thread_count; i++) {
+    copy.threads[i] = event->threads[i];
+    copy_frames(&copy.threads[i].stacktrace, arena);
+  }
+  if (event->stacktrace.frames) copy_frames(&copy.stacktrace, arena);
+  return copy;
+}
+
+// Hashes by the setups that were in force before, latest first.
+static uint32_t collect_past(struct inbox_record *reader, const struct sentry_event *as_it_came,
+                             const struct inbox_setup *setups, uint32_t setup_count,
+                             struct issue_hash out_hashes[ISSUE_PAST_HASHES_MAX]) {
+  uint32_t count = 0;
+  for (uint32_t i = 1; i < setup_count; i++) {
+    struct sentry_event event = copy_stacks(as_it_came, &reader->arena);
+    struct grouping_result result = {0};
+    if (arena_exhausted(&reader->arena)) break; // the event is taken all the same
+    if (grouping_compute(setups[i].config, &event, &reader->arena, &result) != STATUS_OK) break;
+    count = add_hashes(&result, setups[i].id, out_hashes, count, ISSUE_PAST_HASHES_MAX);
+  }
+  return count;
 }
 
 static uint32_t collect_tags(const struct sentry_event *event, struct issue_tag out_tags[TAGS_MAX]) {
@@ -188,14 +238,14 @@ static uint32_t collect_tags(const struct sentry_event *event, struct issue_tag 
   return count;
 }
 
-static void write_texts(struct inbox_record *reader, const struct grouping_result *result,
+static void write_texts(struct inbox_record *reader, const struct grouping_result *result, const char *algorithm,
                         const struct sentry_event *event) {
   struct json_writer json;
   buffer_clear(&reader->grouping);
   json_writer_init(&json, &reader->grouping);
   json_begin_object(&json);
   json_key(&json, "algorithm");
-  json_write_cstr(&json, GROUPING_ALGORITHM);
+  json_write_cstr(&json, algorithm);
   json_key(&json, "variants");
   grouping_write_variants(result, &json);
   json_end_object(&json);
@@ -215,12 +265,16 @@ static void take(struct inbox_record *reader, const struct exception_found *foun
   event.received_ns = received_ns;
   event.level = first_of(event.level, SLICE_LITERAL("error"));
   event.request_id = first_of(event.request_id, request_id_of_item(reader));
+  struct inbox_setup setups[1 + GROUPING_HISTORY_PAST_MAX];
+  uint32_t setup_count = inbox_grouping_find(reader->grouping_of, project_of(reader->record), received_ns, setups);
+  struct sentry_event as_it_came = setup_count > 1 ? copy_stacks(&event, &reader->arena) : event;
+  if (arena_exhausted(&reader->arena)) setup_count = 1;
   struct grouping_result result = {0};
-  enum status status = grouping_compute(reader->options.grouping, &event, &reader->arena, &result);
+  enum status status = grouping_compute(setups[0].config, &event, &reader->arena, &result);
   if (status != STATUS_OK) result = (struct grouping_result){0};
   event.title = first_of(event.title, result.title);
   event.culprit = first_of(event.culprit, result.culprit);
-  struct issue_hash hashes[ISSUE_EVENT_HASHES_MAX];
+  struct issue_hash hashes[ISSUE_EVENT_HASHES_MAX], past_hashes[ISSUE_PAST_HASHES_MAX];
   struct issue_tag tags[TAGS_MAX];
   struct issue_event mine = {
       .project = project_of(reader->record),
@@ -243,14 +297,18 @@ static void take(struct inbox_record *reader, const struct exception_found *foun
       .environment = event.environment,
       .release = event.release,
       .hashes = hashes,
-      .hash_count = collect_hashes(&result, &event, hashes),
+      .hash_count = collect_hashes(&result, setups[0].id, &event, hashes),
       .tags = tags,
       .tag_count = collect_tags(&event, tags),
   };
+  if (setup_count > 1 && !inbox_grouping_is_known(reader->grouping_of, mine.project, hashes, mine.hash_count)) {
+    mine.past_hashes = past_hashes;
+    mine.past_hash_count = collect_past(reader, &as_it_came, setups, setup_count, past_hashes);
+  }
   name_event(reader, found, &mine);
   slice_to_hex(slice_make(mine.event_id, ISSUE_EVENT_ID_BYTES), event.event_id);
   event.event_id[2 * ISSUE_EVENT_ID_BYTES] = 0;
-  write_texts(reader, &result, &event);
+  write_texts(reader, &result, setups[0].id, &event);
   reader->found_index++;
   if (reader->document.failed || reader->grouping.failed) {
     reader->status = STATUS_TOO_LARGE;

@@ -14,7 +14,9 @@ struct inbox_record;
 
 struct inbox_record_options {
   const struct correlation *correlation;
-  const struct grouping_config *grouping;
+  const struct grouping_config *grouping; // of the program; projects have their own (collector/inbox_grouping)
+  struct database *database;
+  const struct clock *clock;
   // Takes one event (borrowed for the call). False: no more of this record.
   bool (*take)(void *context, const struct issue_event *event);
   void *context;

@@ -35,9 +35,11 @@ enum status grouping_config_create(const struct grouping_config_options *options
   config->mask_unique_ids = options->mask_unique_ids;
   grouping_rules_init(&config->rules, &config->arena);
   grouping_fingerprint_init(&config->fingerprints, &config->arena);
-  struct slice builtin = slice_make(grouping_builtin_rules, grouping_builtin_rules_len);
+  struct slice builtin = options->builtin_enhancements;
+  bool own = builtin.ptr == NULL;
+  if (own) builtin = slice_make(grouping_builtin_rules, grouping_builtin_rules_len);
   enum status status = options->without_builtin ? STATUS_OK : grouping_rules_read(&config->rules, builtin, error);
-  ASSERT(status == STATUS_OK || status == STATUS_NO_MEMORY);
+  ASSERT(!own || status == STATUS_OK || status == STATUS_NO_MEMORY);
   if (status == STATUS_OK) {
     status = grouping_rules_read(&config->rules, options->enhancements, error);
     if (status != STATUS_OK && error != NULL) error_prefix(error, "stack trace rules: ");
@@ -47,9 +49,11 @@ enum status grouping_config_create(const struct grouping_config_options *options
     if (status != STATUS_OK && error != NULL) error_prefix(error, "fingerprint rules: ");
   }
   if (status == STATUS_OK && !options->without_builtin) { // a project's own come first
-    builtin = slice_make(grouping_builtin_fingerprints, grouping_builtin_fingerprints_len);
+    builtin = options->builtin_fingerprinting;
+    own = builtin.ptr == NULL;
+    if (own) builtin = slice_make(grouping_builtin_fingerprints, grouping_builtin_fingerprints_len);
     status = grouping_fingerprint_read(&config->fingerprints, builtin, true, error);
-    ASSERT(status == STATUS_OK || status == STATUS_NO_MEMORY);
+    ASSERT(!own || status == STATUS_OK || status == STATUS_NO_MEMORY);
   }
   if (status == STATUS_OK) {
     status = grouping_index_create(&config->rules, &config->index);
@@ -67,6 +71,21 @@ void grouping_config_destroy(struct grouping_config *config) {
   if (config == NULL) return;
   arena_finish(&config->arena);
   free(config);
+}
+
+// An algorithm that was ever the standard one stays here, so that its hashes can be computed after the next has come.
+bool grouping_config_choose(struct slice algorithm, struct grouping_config_options *options) {
+  static const struct {
+    const char *name;
+    bool published_fallback, mask_unique_ids;
+  } algorithms[] = {{.name = GROUPING_ALGORITHM}};
+  for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+    if (!slice_equal_cstr(algorithm, algorithms[i].name)) continue;
+    options->published_fallback = algorithms[i].published_fallback;
+    options->mask_unique_ids = algorithms[i].mask_unique_ids;
+    return true;
+  }
+  return false;
 }
 
 // Marks the frames of every stack of the event, whether it will count or not: they are shown all.

@@ -26,6 +26,8 @@ struct grouping_config;
 struct grouping_config_options {
   struct slice enhancements;
   struct slice fingerprinting;
+  struct slice builtin_enhancements;   // of another version of the program in place of its own; NULL: its own
+  struct slice builtin_fingerprinting; //
   bool without_builtin;
   bool published_fallback; // fallback hash unsalted as published (explain); else salted by platform and logger
   bool mask_unique_ids;    // words that look like random identifiers count as <uniq_id>; off in the published hashes
@@ -33,6 +35,8 @@ struct grouping_config_options {
 enum status grouping_config_create(const struct grouping_config_options *options, struct grouping_config **out_config,
                                    struct error *error);
 void grouping_config_destroy(struct grouping_config *config);
+// Sets what an algorithm of this name is made of in options; false when this program does not know it.
+bool grouping_config_choose(struct slice algorithm, struct grouping_config_options *options);
 
 // A node of the component tree. Leaves have values (text), inner nodes children. hint says why it does not contribute
 // or what was done to it ("non app frame", "ignored due to recursion", "stripped event-specific values").

@@ -32,6 +32,7 @@ enum issue_substatus issue_substatus_at(enum issue_substatus substatus, uint64_t
 #define ISSUE_TAG_VALUES_MAX   100  // of one key
 #define ISSUE_EVENTS_MAX       100  // newest ones stored, beside the first
 #define ISSUE_EVENT_HASHES_MAX 8
+#define ISSUE_PAST_HASHES_MAX  32 // of an event, by what was in force before
 #define ISSUE_HOURS_KEPT       (24 * 14)
 #define ISSUE_HASH_BYTES       16
 #define ISSUE_EVENT_ID_BYTES   16
@@ -39,8 +40,8 @@ struct slice issue_cut(struct slice text, size_t bytes_max);
 
 struct issue_hash {
   uint8_t bytes[ISSUE_HASH_BYTES];
-  const char *algorithm; // constant text
-  const char *variant;   // constant text, or lives as long as the event
+  const char *algorithm; // with a digest of the rules; lives as long as the event, like the next
+  const char *variant;
 };
 
 struct issue_tag {
@@ -59,6 +60,9 @@ struct issue_event {
   struct slice title, type, value, culprit, level, platform, service, environment, release;
   const struct issue_hash *hashes; // 1 … ISSUE_EVENT_HASHES_MAX, the preferred one first
   uint32_t hash_count;
+  // By algorithms and rules that were in force before: asked for where no hash above is known, never stored.
+  const struct issue_hash *past_hashes; // 0 … ISSUE_PAST_HASHES_MAX, the preferred one first
+  uint32_t past_hash_count;
   const struct issue_tag *tags; // further tags: service, environment, release and level are counted from their fields
   uint32_t tag_count;
   struct slice grouping; // JSON without line feeds

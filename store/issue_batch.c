@@ -47,14 +47,19 @@ static void copy_texts(struct arena *arena, struct issue_event *event) {
   if (event->title.len == 0) event->title = SLICE_LITERAL("<unlabeled event>");
 }
 
-static void copy_lists(struct arena *arena, struct issue_event *event) {
-  struct issue_hash *hashes = arena_alloc_array(arena, event->hash_count, sizeof *hashes);
-  for (uint32_t i = 0; hashes && i < event->hash_count; i++) {
-    hashes[i] = event->hashes[i];
-    hashes[i].algorithm = (const char *)arena_copy(arena, slice_from_cstr(event->hashes[i].algorithm)).ptr;
-    hashes[i].variant = (const char *)arena_copy(arena, slice_from_cstr(event->hashes[i].variant)).ptr;
+static const struct issue_hash *copy_hashes(struct arena *arena, const struct issue_hash *hashes, uint32_t count) {
+  struct issue_hash *mine = arena_alloc_array(arena, count, sizeof *mine);
+  for (uint32_t i = 0; mine && i < count; i++) {
+    mine[i] = hashes[i];
+    mine[i].algorithm = (const char *)arena_copy(arena, slice_from_cstr(hashes[i].algorithm)).ptr;
+    mine[i].variant = (const char *)arena_copy(arena, slice_from_cstr(hashes[i].variant)).ptr;
   }
-  event->hashes = hashes;
+  return mine;
+}
+
+static void copy_lists(struct arena *arena, struct issue_event *event) {
+  event->hashes = copy_hashes(arena, event->hashes, event->hash_count);
+  if (event->past_hash_count > 0) event->past_hashes = copy_hashes(arena, event->past_hashes, event->past_hash_count);
   struct issue_tag *tags = arena_alloc_array(arena, event->tag_count, sizeof *tags);
   uint32_t count = 0;
   for (uint32_t i = 0; tags && i < event->tag_count; i++) {
@@ -69,6 +74,7 @@ static void copy_lists(struct arena *arena, struct issue_event *event) {
 enum status issue_batch_add(struct issue_batch *batch, const struct issue_event *event) {
   ASSERT(!issue_batch_is_full(batch));
   ASSERT(event->hash_count >= 1 && event->hash_count <= ISSUE_EVENT_HASHES_MAX);
+  ASSERT(event->past_hash_count <= ISSUE_PAST_HASHES_MAX);
   struct issue_event *mine = &batch->events[batch->count];
   *mine = *event;
   if (event->document.len + event->grouping.len > ISSUE_BATCH_MEMORY_MAX / 2) return STATUS_TOO_LARGE;

@@ -183,6 +183,16 @@ void issue_query_hashes(struct connection *reader, uint64_t id,
     each(context, statement_blob(&select, 0), statement_text(&select, 1), statement_text(&select, 2));
 }
 
+bool issue_query_has_hash(struct connection *reader, uint32_t project, const uint8_t hash[ISSUE_HASH_BYTES]) {
+  struct statement select =
+      connection_statement(reader, "SELECT 1 FROM issue_hash WHERE project_id = ?1 AND hash = ?2");
+  statement_bind_i64(&select, 1, project);
+  statement_bind_blob(&select, 2, slice_make(hash, ISSUE_HASH_BYTES));
+  bool found = statement_step(&select);
+  statement_reset(&select);
+  return found;
+}
+
 void issue_query_history(struct connection *reader, uint64_t id,
                          void (*each)(void *context, uint64_t time_ns, struct slice kind), void *context) {
   struct statement select = connection_statement(

@@ -72,6 +72,7 @@ void issue_query_tags(struct connection *reader, uint64_t id,
 void issue_query_hashes(struct connection *reader, uint64_t id,
                         void (*each)(void *context, struct slice hash, struct slice algorithm, struct slice variant),
                         void *context);
+bool issue_query_has_hash(struct connection *reader, uint32_t project, const uint8_t hash[ISSUE_HASH_BYTES]);
 void issue_query_history(struct connection *reader, uint64_t id,
                          void (*each)(void *context, uint64_t time_ns, struct slice kind), void *context);
 void issue_query_hours(struct connection *reader, uint64_t id, uint64_t now_ns,

@@ -2,8 +2,10 @@
 //
 // How it works: the hashes of an event are looked up in order and the first that has an issue decides; hashes without
 // one are attached to it. A hash of another issue stays where it is, since merging is a person's decision. When no hash
-// is known a new issue is made, unless the project made its number for the day: then the event goes to the project's
-// overflow issue, and its hashes stay free so that it can have an issue of its own another day.
+// is known, those by which the event was grouped before the algorithm or the rules changed are looked up, and the issue
+// found is given the new hashes. Else a new issue is made, unless the project made its number for the day: then the
+// event goes to the project's overflow issue, and its hashes stay free so that it can have an issue of its own another
+// day.
 #include "store/issue_resolve.h"
 
 #include <stdio.h>
@@ -120,6 +122,8 @@ struct issue_resolved issue_resolve_event(const struct issue_resolve *resolve, c
     known[i] = find(resolve, event->project, event->hashes[i].bytes);
     if (resolved.issue == 0) resolved.issue = known[i];
   }
+  for (uint32_t i = 0; i < event->past_hash_count && resolved.issue == 0; i++)
+    resolved.issue = find(resolve, event->project, event->past_hashes[i].bytes);
   if (resolved.issue == 0 && connection_status(resolve->connection) == STATUS_OK) {
     if (!may_make(resolve, event->project)) return overflow(resolve, event);
     resolved.made = true;
