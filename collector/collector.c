@@ -7,7 +7,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -25,7 +24,6 @@
 #include "net/grpc_server.h"
 #include "net/http_server.h"
 #include "processor/grouping_builtin.h"
-#include "processor/scrub.h"
 #include "receiver/otlp_grpc.h"
 #include "receiver/otlp_http.h"
 #include "receiver/sentry_http.h"
@@ -55,7 +53,6 @@ struct collector {
 
   struct sampling *sampling;
   struct correlation *correlation;
-  struct scrub *scrub;
   struct trace_facts *facts;
   struct journal *intake_journal;
   struct request_store *requests;
@@ -71,6 +68,9 @@ struct collector {
   struct otlp_http *otlp_http;
   struct otlp_grpc otlp_grpc;
   struct project_keys *project_keys;
+  struct sentry_limit *sentry_limit;
+  struct project_directory *projects;
+  const char *safe_keys[2 * OPTIONS_LIST_MAX];
   struct sentry_door *sentry_door;
   struct sentry_http *sentry_http;
   struct http_route ingest_routes[INGEST_ROUTES_MAX];
@@ -118,6 +118,9 @@ static enum status write_listening(struct collector *collector, struct error *er
   struct collector_addresses addresses;
   collector_get_addresses(collector, &addresses);
   observe_set_listening(collector->observe, addresses.grpc, addresses.http, addresses.ui);
+  char url[PROJECT_DIRECTORY_URL_BYTES_MAX];
+  project_directory_format_url(collector->options, addresses.http, url);
+  project_directory_set_url(collector->projects, url);
   struct buffer text;
   buffer_init(&text, 4096);
   struct json_writer writer;
@@ -153,9 +156,9 @@ void collector_get_addresses(const struct collector *collector, struct collector
   effective_address(options->listen_grpc, collector->grpc_port, out_addresses->grpc, sizeof(out_addresses->grpc));
   effective_address(options->listen_http, collector->http_port, out_addresses->http, sizeof(out_addresses->http));
   effective_address(options->listen_ui, collector->ui_port, out_addresses->ui, sizeof(out_addresses->ui));
-  snprintf(out_addresses->sentry_dsn, sizeof(out_addresses->sentry_dsn), "%s://%s@%s/%" PRIu32,
-           options->tls_http.cert_file[0] ? "https" : "http", collector->project.key, out_addresses->http,
-           collector->project.id);
+  char url[PROJECT_DIRECTORY_URL_BYTES_MAX];
+  project_directory_format_url(options, out_addresses->http, url);
+  project_directory_format_dsn(url, collector->project.id, collector->project.key, out_addresses->sentry_dsn);
 }
 
 // --- stores ---------------------------------------------------------------------------------------------------------
@@ -206,26 +209,6 @@ static struct payload_facts_options facts_options(const struct collector *collec
                                         .keep_severity = collector->options->sampling_log_severity};
 }
 
-// What a request is found by is never a secret.
-static void make_scrub(struct collector *collector) {
-  const struct options *options = collector->options;
-  const char *safe[SCRUB_KEYS_MAX];
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < options->scrub_safe_keys.count; i++) safe[count++] = options->scrub_safe_keys.items[i];
-  for (uint32_t i = 0; i < options->correlation_attributes.count; i++) {
-    safe[count++] = options->correlation_attributes.items[i];
-  }
-  static_assert(2 * OPTIONS_LIST_MAX < SCRUB_KEYS_MAX, "both lists fit");
-  collector->scrub =
-      scrub_create(&(struct scrub_options){.enabled = options->scrub_enabled,
-                                           .defaults = options->scrub_defaults,
-                                           .extra_keys = (const char *const *)options->scrub_extra_keys.items,
-                                           .extra_key_count = options->scrub_extra_keys.count,
-                                           .safe_keys = safe,
-                                           .safe_key_count = count,
-                                           .ip_addresses = options->scrub_ip_addresses});
-}
-
 static enum status make_decisions(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
   enum status status = sampling_create(options->sampling_policies, options->sampling_policy_count, collector->metrics,
@@ -233,7 +216,6 @@ static enum status make_decisions(struct collector *collector, struct error *err
   if (status) return status;
   collector->correlation = correlation_create((const char *const *)options->correlation_attributes.items,
                                               options->correlation_attributes.count);
-  make_scrub(collector);
   collector->facts = trace_facts_create(
       &(struct trace_facts_options){.sampling = collector->sampling,
                                     .waiting_max = (uint32_t)options->sampling_max_waiting_traces,
@@ -331,6 +313,38 @@ static enum status start_pipeline(struct collector *collector, struct error *err
   return pipeline_start(&pipeline, &collector->pipeline, error);
 }
 
+// --- projects -------------------------------------------------------------------------------------------------------
+
+// What a request is found by is never a secret.
+static enum status start_projects(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
+  const char **safe = collector->safe_keys;
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < options->scrub_safe_keys.count; i++) safe[count++] = options->scrub_safe_keys.items[i];
+  for (uint32_t i = 0; i < options->correlation_attributes.count; i++) {
+    safe[count++] = options->correlation_attributes.items[i];
+  }
+  static_assert(2 * OPTIONS_LIST_MAX <= SCRUB_KEYS_MAX, "both lists fit");
+  collector->project_keys = project_keys_create(collector->database, collector->clock);
+  collector->sentry_limit = sentry_limit_create(collector->metrics, collector->clock);
+  ASSERT(collector->sentry_limit);
+  struct project_directory_options projects = {
+      .database = collector->database,
+      .keys = collector->project_keys,
+      .limits = collector->sentry_limit,
+      .scrub = {.enabled = options->scrub_enabled,
+                .defaults = options->scrub_defaults,
+                .extra_keys = (const char *const *)options->scrub_extra_keys.items,
+                .extra_key_count = options->scrub_extra_keys.count,
+                .safe_keys = safe,
+                .safe_key_count = count,
+                .ip_addresses = options->scrub_ip_addresses},
+      .always_safe = (const char *const *)options->correlation_attributes.items,
+      .always_safe_count = options->correlation_attributes.count,
+  };
+  return project_directory_start(&projects, &collector->projects, error);
+}
+
 // --- doors ----------------------------------------------------------------------------------------------------------
 
 static struct tls_settings tls_of(const struct options_tls *tls) {
@@ -342,7 +356,7 @@ static enum status make_doors(struct collector *collector, struct error *error) 
   const struct options *options = collector->options;
   collector->intake = intake_create(&(struct intake_options){.journal = collector->intake_journal,
                                                              .facts = facts_options(collector),
-                                                             .scrub = collector->scrub,
+                                                             .projects = collector->projects,
                                                              .clock = collector->clock,
                                                              .metrics = collector->metrics});
   struct otlp_door_options door = {
@@ -366,12 +380,12 @@ static enum status make_doors(struct collector *collector, struct error *error) 
       .cors_header_count = options->cors_allowed_headers.count,
       .cors_max_age_ns = options->cors_max_age_ns,
   };
-  collector->project_keys = project_keys_create(collector->database, collector->clock);
   struct sentry_door_options sentry = {
       .limits = {.sink = intake_sink(collector->intake),
                  .budget = &collector->budget,
                  .decoded_bytes_max = options->ingest_decoded_max_bytes},
       .directory = {.context = collector->project_keys, .find = project_keys_find},
+      .limit = collector->sentry_limit,
       .clock = collector->clock,
       .metrics = collector->metrics,
   };
@@ -402,23 +416,43 @@ static enum status make_observe(struct collector *collector, struct error *error
   return STATUS_OK;
 }
 
+static void on_projects_changed(void *projects) {
+  project_directory_reload(projects);
+}
+
+static bool dsn_of(void *projects, uint32_t project, const char *key, char out_dsn[UI_DSN_BYTES_MAX]) {
+  static_assert(UI_DSN_BYTES_MAX == PROJECT_DIRECTORY_DSN_BYTES_MAX, "the same buffer");
+  return project_directory_dsn(projects, project, key, out_dsn);
+}
+
 static enum status open_ui(struct collector *collector, struct error *error) {
+  const struct options *options = collector->options;
   collector->ui = (struct ui_options){
       .database = collector->database,
       .issues = collector->issues,
       .requests = collector->requests,
       .metrics = collector->metrics,
       .clock = collector->clock,
-      .jaeger_url = collector->options->ui_jaeger_url[0] ? collector->options->ui_jaeger_url : NULL,
+      .jaeger_url = options->ui_jaeger_url[0] ? options->ui_jaeger_url : NULL,
       .context = collector->observe,
       .verdict = observe_verdict,
       .policy_name = observe_policy_name,
       .status = observe_status,
+      .scrub = {.enabled = options->scrub_enabled,
+                .defaults = options->scrub_defaults,
+                .ip_addresses = options->scrub_ip_addresses,
+                .sensitive_keys = (const char *const *)options->scrub_extra_keys.items,
+                .sensitive_key_count = options->scrub_extra_keys.count,
+                .safe_keys = (const char *const *)options->scrub_safe_keys.items,
+                .safe_key_count = options->scrub_safe_keys.count},
+      .projects = collector->projects,
+      .projects_changed = on_projects_changed,
+      .dsn = dsn_of,
   };
   struct http_server_options ui = {
       .name = "ui",
-      .address = collector->options->listen_ui,
-      .tls = tls_of(&collector->options->tls_ui),
+      .address = options->listen_ui,
+      .tls = tls_of(&options->tls_ui),
       .routes = collector->ui_routes,
       .route_count = ui_routes_fill(&collector->ui, collector->ui_routes),
       .on_refusal = ui_routes_refuse,
@@ -492,7 +526,7 @@ static enum status open_ingest(struct collector *collector, struct error *error)
 
 static enum status start_parts(struct collector *collector, struct error *error) {
   static enum status (*const steps[])(struct collector *, struct error *) = {
-      make_paths, open_journals,  open_database, make_decisions, start_exporter, start_inbox,
+      make_paths, open_journals,  open_database, make_decisions, start_exporter, start_inbox,     start_projects,
       make_doors, start_pipeline, make_observe,  open_ui,        open_ingest,    write_listening,
   };
   enum status status = STATUS_OK;
@@ -519,15 +553,16 @@ static void destroy(struct collector *collector) {
   otlp_http_destroy(collector->otlp_http);
   sentry_http_destroy(collector->sentry_http);
   sentry_door_destroy(collector->sentry_door);
-  project_keys_destroy(collector->project_keys);
   otlp_door_destroy(collector->door);
   intake_destroy(collector->intake);
+  project_directory_stop(collector->projects);
+  sentry_limit_destroy(collector->sentry_limit);
+  project_keys_destroy(collector->project_keys);
   grouping_config_destroy(collector->grouping);
   issue_store_close(collector->issues);
   observe_destroy(collector->observe);
   database_close(collector->database);
   trace_facts_destroy(collector->facts);
-  scrub_destroy(collector->scrub);
   correlation_destroy(collector->correlation);
   sampling_destroy(collector->sampling);
   metrics_destroy(collector->metrics);

@@ -10,13 +10,14 @@
 #include "base/status.h"
 #include "collector/intake.h"
 #include "collector/options.h"
+#include "collector/project_directory.h"
 
 struct collector;
 
 // The ports in use, as "host:port".
 struct collector_addresses {
   char grpc[300], http[300], ui[300];
-  char sentry_dsn[400]; // of the default project
+  char sentry_dsn[PROJECT_DIRECTORY_DSN_BYTES_MAX]; // of the default project
 };
 
 // options must outlive the collector. error says which part could not start and why.

@@ -48,6 +48,8 @@ const struct config_field config_fields[] = {
      "Largest request after decompression."},
     {"ingest.keys", CONFIG_LIST, AT(ingest_keys), "[]", 0, 0, NULL, true,
      "When set, OTLP requests must carry one, as 'authorization: Bearer <key>' or 'x-culprit-key: <key>'."},
+    {"ingest.public_url", CONFIG_URL, AT(ingest_public_url), "", 0, 0, NULL, false,
+     "What DSNs show of the HTTP port, where applications reach it by another name. Empty: the address it listens on."},
     {"cors.allowed_origins", CONFIG_LIST, AT(cors_allowed_origins), "[]", 0, 0, NULL, false,
      "Browser origins that may send OTLP/HTTP; * matches within an origin. Empty: CORS is off."},
     {"cors.allowed_headers", CONFIG_LIST, AT(cors_allowed_headers), "[]", 0, 0, NULL, false,

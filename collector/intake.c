@@ -31,6 +31,7 @@ struct intake {
 
 struct waiting {
   struct intake *intake;
+  const struct scrub *scrub; // for the submitting thread: gone when the acknowledgement comes
   sink_done_fn done;
   void *context;
   struct sink_outcome outcome;
@@ -72,13 +73,21 @@ struct intake_balance intake_balance(const struct intake *intake) {
 }
 
 // A builder per running submit; a few are kept for reuse.
-static struct payload_facts *take_builder(struct intake *intake) {
+static struct payload_facts *take_builder(struct intake *intake, const struct scrub *scrub) {
   struct payload_facts *builder = NULL;
   mutex_lock(&intake->lock);
-  if (intake->idle_count > 0) builder = intake->idle[--intake->idle_count];
+  if (intake->idle_count > 0) {
+    // One that has judged keys for this scrub before, if there is one.
+    uint32_t last = intake->idle_count - 1, at = last;
+    while (at > 0 && payload_facts_scrub(intake->idle[at]) != scrub) at--;
+    if (payload_facts_scrub(intake->idle[at]) != scrub) at = last;
+    builder = intake->idle[at];
+    intake->idle[at] = intake->idle[last];
+    intake->idle_count = last;
+  }
   mutex_unlock(&intake->lock);
   if (!builder) builder = payload_facts_create(&intake->options.facts);
-  payload_facts_set_scrub(builder, intake->options.scrub);
+  payload_facts_set_scrub(builder, scrub);
   return builder;
 }
 
@@ -141,7 +150,7 @@ static enum status build(struct intake *intake, struct journal_entry *entry, str
   enum status status = payload_facts_build(builder, signal, entry->body, &entry->section, out_counts, error);
   if (status || !payload_facts_needs_scrub(builder)) return status;
   bool changed;
-  status = scrub_otlp(intake->options.scrub, signal, entry->body, scrubbed, &changed);
+  status = scrub_otlp(payload_facts_scrub(builder), signal, entry->body, scrubbed, &changed);
   if (status) return error_set(error, status, "the request could not be scrubbed");
   if (!changed) return STATUS_OK;
   entry->body = buffer_slice(scrubbed);
@@ -194,17 +203,17 @@ static enum status submit_scanned(struct intake *intake, struct journal_entry *e
 }
 
 // Takes the secrets out of an event: the document in `scrubbed` is the body from then on, and *event what is parsed.
-static enum status scrub_document(struct intake *intake, struct journal_entry *entry, struct json_parser *parser,
-                                  struct json_value *event, struct buffer *scrubbed) {
-  if (!intake->options.scrub || !scrub_is_enabled(intake->options.scrub)) return STATUS_OK;
+static enum status scrub_document(const struct waiting *waiting, struct journal_entry *entry,
+                                  struct json_parser *parser, struct json_value *event, struct buffer *scrubbed) {
+  const struct scrub *scrub = waiting->scrub;
+  if (!scrub || !scrub_is_enabled(scrub)) return STATUS_OK;
   struct json_parser *inner = json_parser_create(EVENT_BYTES_MAX);
   bool changed = false;
-  enum status status =
-      inner ? scrub_event(intake->options.scrub, *event, inner, scrubbed, &changed) : STATUS_UNAVAILABLE;
+  enum status status = inner ? scrub_event(scrub, *event, inner, scrubbed, &changed) : STATUS_UNAVAILABLE;
   json_parser_destroy(inner);
   if (status || !changed) return status;
   entry->body = buffer_slice(scrubbed);
-  metrics_add(intake->scrubbed_metric, 1);
+  metrics_add(waiting->intake->scrubbed_metric, 1);
   return json_parse(parser, entry->body, event, NULL);
 }
 
@@ -221,7 +230,7 @@ static enum status submit_event(struct intake *intake, struct journal_entry *ent
   if (!status && json_type_of(event) != JSON_OBJECT) {
     status = error_set(error, STATUS_INVALID, "the event is not a JSON object");
   }
-  if (!status && (status = scrub_document(intake, entry, parser, &event, &scrubbed))) {
+  if (!status && (status = scrub_document(waiting, entry, parser, &event, &scrubbed))) {
     error_set(error, status, "the event could not be scrubbed");
   }
   if (!status && event_facts_build(event, &section)) {
@@ -240,34 +249,47 @@ static enum status submit_event(struct intake *intake, struct journal_entry *ent
   return status;
 }
 
+static enum status submit_metrics(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
+                                  struct error *error) {
+  uint64_t points = 0;
+  enum status status = otlp_scan_metrics(entry->body, &points, error);
+  if (status) {
+    free(waiting);
+    return status;
+  }
+  waiting->outcome.accepted = points;
+  entry->item_count = points > UINT32_MAX ? UINT32_MAX : (uint32_t)points;
+  return append(intake, entry, waiting, error);
+}
+
+static enum status submit_kind(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
+                               struct error *error) {
+  if (entry->kind == JOURNAL_METRICS) return submit_metrics(intake, entry, waiting, error);
+  if (entry->kind == JOURNAL_EVENTS) return submit_event(intake, entry, waiting, error);
+  struct payload_facts *builder = take_builder(intake, waiting->scrub);
+  enum status status = submit_scanned(intake, entry, waiting, builder, error);
+  give_builder(intake, builder);
+  return status;
+}
+
 static enum status intake_submit(void *context, enum journal_kind kind, uint32_t project, struct slice body,
                                  sink_done_fn done, void *done_context, struct error *error) {
   struct intake *intake = context;
   if (atomic_bool_get(&intake->draining)) return error_set(error, STATUS_UNAVAILABLE, "shutting down");
+  struct project_directory *projects = intake->options.projects;
+  struct project_loan loan = {.scrub = intake->options.scrub};
+  if (projects) loan = project_directory_borrow(projects, project);
   struct waiting *waiting = calloc(1, sizeof(*waiting));
   ASSERT(waiting);
-  *waiting = (struct waiting){.intake = intake, .done = done, .context = done_context};
+  *waiting = (struct waiting){.intake = intake, .scrub = loan.scrub, .done = done, .context = done_context};
   struct journal_entry entry = {
       .kind = kind,
       .project = project,
       .received_ns = clock_wall_ns(intake->options.clock),
       .body = body,
   };
-  if (kind == JOURNAL_METRICS) {
-    uint64_t points = 0;
-    enum status status = otlp_scan_metrics(body, &points, error);
-    if (status) {
-      free(waiting);
-      return status;
-    }
-    waiting->outcome.accepted = points;
-    entry.item_count = points > UINT32_MAX ? UINT32_MAX : (uint32_t)points;
-    return append(intake, &entry, waiting, error);
-  }
-  if (kind == JOURNAL_EVENTS) return submit_event(intake, &entry, waiting, error);
-  struct payload_facts *builder = take_builder(intake);
-  enum status status = submit_scanned(intake, &entry, waiting, builder, error);
-  give_builder(intake, builder);
+  enum status status = submit_kind(intake, &entry, waiting, error);
+  if (projects) project_directory_give_back(projects, loan);
   return status;
 }
 

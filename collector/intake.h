@@ -9,6 +9,7 @@
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "collector/project_directory.h"
 #include "processor/payload_facts.h"
 #include "receiver/sink.h"
 #include "store/journal.h"
@@ -18,7 +19,8 @@ struct intake;
 struct intake_options {
   struct journal *journal;
   struct payload_facts_options facts;
-  const struct scrub *scrub; // NULL: nothing is scrubbed
+  const struct scrub *scrub;          // for all projects; NULL: nothing is scrubbed
+  struct project_directory *projects; // each in its own way, in place of `scrub`; NULL: none
   const struct clock *clock;
   struct metrics *metrics;
 };

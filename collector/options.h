@@ -32,6 +32,7 @@ struct options {
   uint64_t ingest_wire_max_bytes;           // ingest.max_request_bytes, on the wire, default 16 MiB … see config.c
   uint64_t ingest_decoded_max_bytes;        // ingest.max_decoded_bytes, default 64 MiB
   struct options_list ingest_keys;          // ingest.keys: when set, every request must carry one
+  char *ingest_public_url;                  // ingest.public_url: of the HTTP port in DSNs; "": as it listens
   struct options_list cors_allowed_origins; // cors.allowed_origins
   struct options_list cors_allowed_headers; // cors.allowed_headers
   uint64_t cors_max_age_ns;                 // cors.max_age

@@ -16,6 +16,7 @@
 
 #include "base/json.h"
 #include "collector/config.h"
+#include "collector/project_directory.h"
 #include "store/project_store.h"
 
 enum { CODE_OK = 0, CODE_FAILED = 1, CODE_USAGE = 2, PROJECTS_MAX = 10000, PATH_BYTES = 4096, ADDRESS_BYTES = 300 };
@@ -53,8 +54,10 @@ static void read_address(struct context *context) {
 }
 
 static void print_dsn(const struct context *context, const struct project *project, const char *key) {
-  const char *scheme = context->options.tls_http.cert_file[0] ? "https" : "http";
-  printf("%s://%s@%s/%" PRIu32 "\n", scheme, key, context->address, project->id);
+  char url[PROJECT_DIRECTORY_URL_BYTES_MAX], dsn[PROJECT_DIRECTORY_DSN_BYTES_MAX];
+  project_directory_format_url(&context->options, context->address, url);
+  project_directory_format_dsn(url, project->id, key, dsn);
+  puts(dsn);
 }
 
 static enum status list(struct context *context, struct error *error) {

@@ -78,6 +78,13 @@ static enum status refresh(struct project_keys *keys, struct error *error) {
   return status;
 }
 
+void project_keys_refresh(struct project_keys *keys) {
+  mutex_lock(&keys->mutex);
+  while (keys->refreshing) condition_wait(&keys->refreshed, &keys->mutex); // it may have begun before the change
+  refresh(keys, NULL);                                                     // a failure is mended by REFRESH_NS
+  mutex_unlock(&keys->mutex);
+}
+
 enum status project_keys_find(void *context, struct slice key, struct sentry_auth_project *out_project,
                               struct error *error) {
   struct project_keys *keys = context;

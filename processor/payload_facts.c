@@ -99,6 +99,10 @@ void payload_facts_set_scrub(struct payload_facts *builder, const struct scrub *
   builder->scrub = scrub && scrub_is_enabled(scrub) ? scrub : NULL;
 }
 
+const struct scrub *payload_facts_scrub(const struct payload_facts *builder) {
+  return builder->scrub;
+}
+
 bool payload_facts_needs_scrub(const struct payload_facts *builder) {
   return builder->needs_scrub;
 }

@@ -42,6 +42,7 @@ enum status payload_facts_build(struct payload_facts *builder, enum otlp_signal 
                                 struct error *error);
 // Builds from now on also look for what scrub_otlp would change; NULL: they do not. `scrub` must outlive them.
 void payload_facts_set_scrub(struct payload_facts *builder, const struct scrub *scrub);
+const struct scrub *payload_facts_scrub(const struct payload_facts *builder); // NULL: none, or one that is off
 // After a build: false when scrub_otlp has nothing to change in the payload.
 bool payload_facts_needs_scrub(const struct payload_facts *builder);
 // By otlp_item.index of the scanned payload.

@@ -15,6 +15,7 @@
 #include "base/metrics.h"
 #include "receiver/admission.h"
 #include "receiver/sentry_auth.h"
+#include "receiver/sentry_limit.h"
 #include "receiver/sink.h"
 
 #define SENTRY_DOOR_EVENT_BYTES_MAX     ((size_t)1 << 20)  // events and transactions
@@ -25,6 +26,7 @@
 struct sentry_door_options {
   struct admission_options limits; // sink, budget, sizes; keys are not asked
   struct sentry_auth_directory directory;
+  struct sentry_limit *limit; // NULL: no limits; must outlive the door
   const struct clock *clock;
   struct metrics *metrics; // must outlive the door
 };

@@ -7,6 +7,7 @@
 #include "ui/api/api_events.h"
 #include "ui/api/api_health.h"
 #include "ui/api/api_issues.h"
+#include "ui/api/api_projects.h"
 #include "ui/api/api_requests.h"
 #include "ui/api/api_status.h"
 #include "ui/web_assets.h"
@@ -18,6 +19,13 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/v1/issues/{}/events", api_events_list, NULL},
     {HTTP_GET, "/api/v1/events/{}", api_events_get, NULL},
     {HTTP_GET, "/api/v1/requests/{}", api_requests_get, NULL},
+    {HTTP_GET, "/api/v1/projects", api_projects_list, NULL},
+    {HTTP_POST, "/api/v1/projects", api_projects_post, NULL},
+    {HTTP_GET, "/api/v1/projects/{}", api_projects_get, NULL},
+    {HTTP_PATCH, "/api/v1/projects/{}", api_projects_patch, NULL},
+    {HTTP_POST, "/api/v1/projects/{}/keys", api_projects_post_key, NULL},
+    {HTTP_PATCH, "/api/v1/projects/{}/keys/{}", api_projects_patch_key, NULL},
+    {HTTP_DELETE, "/api/v1/projects/{}/keys/{}", api_projects_delete_key, NULL},
     {HTTP_GET, "/api/v1/status", api_status_get, NULL},
     {HTTP_GET, "/metrics", api_health_metrics, NULL},
     {HTTP_GET, "/health", api_health_ready, NULL},

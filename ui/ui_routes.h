@@ -82,6 +82,15 @@ struct ui_status {
   uint32_t library_count;
 };
 
+// How data are scrubbed where a project says nothing else.
+struct ui_scrub {
+  bool enabled, defaults, ip_addresses;
+  const char *const *sensitive_keys, *const *safe_keys;
+  uint32_t sensitive_key_count, safe_key_count;
+};
+
+#define UI_DSN_BYTES_MAX 512
+
 struct ui_options {
   struct database *database;
   struct issue_store *issues;
@@ -96,9 +105,16 @@ struct ui_options {
   const char *(*policy_name)(void *context, uint8_t policy);
   // Fills a zeroed struct.
   void (*status)(void *context, struct ui_status *out_status);
+
+  struct ui_scrub scrub;
+  void *projects; // context of the functions below
+  // Projects, keys or settings were changed in the database: they hold from the return on.
+  void (*projects_changed)(void *projects);
+  // What an SDK is given; false while the address is not known yet.
+  bool (*dsn)(void *projects, uint32_t project, const char *key, char out_dsn[UI_DSN_BYTES_MAX]);
 };
 
-#define UI_ROUTES_MAX 24
+#define UI_ROUTES_MAX 48
 
 // The routes, in the order they are tried: pass the table to http_server_open. context of each is `options`.
 size_t ui_routes_fill(const struct ui_options *options, struct http_route out_routes[UI_ROUTES_MAX]);

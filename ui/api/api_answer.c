@@ -94,7 +94,7 @@ static void reply(struct api_answer *answer) {
     http_request_add_header(request, "Content-Encoding", "gzip");
     body = buffer_slice(&packed);
   }
-  http_request_reply(request, 200, "application/json", body);
+  http_request_reply(request, answer->created ? 201 : 200, "application/json", body);
   buffer_finish(&packed);
 }
 
@@ -140,6 +140,48 @@ enum status api_answer_read(struct api_answer *answer) {
   ASSERT(!answer->reader);
   answer->reader = database_read_begin(answer->ui->database, &answer->error);
   return answer->reader ? STATUS_OK : STATUS_UNAVAILABLE;
+}
+
+// A page of another origin cannot send application/json without asking first (CORS), and browsers say where a request
+// comes from: either is enough to refuse it.
+enum status api_answer_check_origin(struct api_answer *answer) {
+  struct slice type = http_request_header(answer->request, "Content-Type");
+  type = slice_trim(slice_sub(type, 0, slice_find_byte(type, ';')));
+  if (!slice_equal_ignore_case(type, SLICE_LITERAL("application/json")))
+    return api_answer_fail(answer, STATUS_PERMISSION_DENIED, "Content-Type", "must be application/json");
+  struct slice site = http_request_header(answer->request, "Sec-Fetch-Site");
+  if (site.ptr && !slice_equal_cstr(site, "same-origin") && !slice_equal_cstr(site, "none"))
+    return api_answer_fail(answer, STATUS_PERMISSION_DENIED, "Sec-Fetch-Site", "must come from the same origin");
+  struct slice origin = http_request_header(answer->request, "Origin");
+  if (!origin.ptr) return STATUS_OK;
+  size_t scheme = slice_find(origin, SLICE_LITERAL("://"));
+  struct slice host = scheme <= origin.len ? slice_skip(origin, scheme + 3) : (struct slice){0};
+  if (host.len > 0 && slice_equal_ignore_case(host, http_request_header(answer->request, "Host"))) return STATUS_OK;
+  return api_answer_fail(answer, STATUS_PERMISSION_DENIED, "Origin", "must be the same origin");
+}
+
+enum status api_answer_parse_body(struct api_answer *answer, size_t bytes_max, struct json_parser **out_parser,
+                                  struct json_value *out_root) {
+  struct json_parser *parser = json_parser_create(bytes_max);
+  if (!parser) return api_answer_fail(answer, STATUS_NO_MEMORY, NULL, "out of memory, try again");
+  struct error error = {0};
+  enum status status = json_parse(parser, http_request_body(answer->request), out_root, &error);
+  if (status != STATUS_OK) {
+    api_answer_fail(answer, status, NULL, "the body: %s", error.text);
+  } else if (json_type_of(*out_root) != JSON_OBJECT) {
+    status = api_answer_fail(answer, STATUS_INVALID, NULL, "the body: must be an object");
+  }
+  if (status != STATUS_OK) {
+    json_parser_destroy(parser);
+    return status;
+  }
+  *out_parser = parser;
+  return STATUS_OK;
+}
+
+enum status api_answer_unknown_member(struct api_answer *answer, const char *prefix, struct slice key) {
+  struct slice name = arena_printf(&answer->arena, "%s%.*s", prefix, SLICE_PRINTF(slice_sub(key, 0, 100)));
+  return api_answer_fail(answer, STATUS_INVALID, (const char *)name.ptr, "unknown member \"%.*s\"", SLICE_PRINTF(name));
 }
 
 enum status api_answer_limit(struct api_answer *answer, uint32_t standard, uint32_t max, uint32_t *out_limit) {

@@ -20,8 +20,8 @@ struct api_answer {
   struct connection *reader; // after api_answer_read
   const char *field;         // of the failure
   struct error error;
-  char etag[64]; // "": none
-  bool not_modified;
+  char etag[64];              // "": none
+  bool not_modified, created; // 304, 201
 };
 
 // Does the work and returns STATUS_OK with the body written, or a failure with `error` (and `field`).
@@ -35,6 +35,15 @@ enum status api_answer_fail(struct api_answer *answer, enum status status, const
     __attribute__((format(printf, 4, 5)));
 // Opens answer->reader.
 enum status api_answer_read(struct api_answer *answer);
+
+// Requests that change something. A page of another site cannot make them in a visitor's name:
+// STATUS_PERMISSION_DENIED.
+enum status api_answer_check_origin(struct api_answer *answer);
+// The body, an object. The caller destroys the parser when it is done with *out_root.
+enum status api_answer_parse_body(struct api_answer *answer, size_t bytes_max, struct json_parser **out_parser,
+                                  struct json_value *out_root);
+// Fails for a member that is not known; prefix names the object it is in ("settings."), "" for the body itself.
+enum status api_answer_unknown_member(struct api_answer *answer, const char *prefix, struct slice key);
 
 // Query parameters and path segments. The names are those of the request and of the error.
 enum status api_answer_limit(struct api_answer *answer, uint32_t standard, uint32_t max, uint32_t *out_limit);

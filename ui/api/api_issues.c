@@ -276,24 +276,6 @@ static enum status get(struct api_answer *answer) {
   return status == STATUS_OK ? write_details(answer, id) : status;
 }
 
-// A page of another origin cannot send application/json without asking first (CORS), and browsers say where a request
-// comes from: either is enough to refuse it.
-static enum status check_origin(struct api_answer *answer) {
-  struct slice type = http_request_header(answer->request, "Content-Type");
-  type = slice_trim(slice_sub(type, 0, slice_find_byte(type, ';')));
-  if (!slice_equal_ignore_case(type, SLICE_LITERAL("application/json")))
-    return api_answer_fail(answer, STATUS_PERMISSION_DENIED, "Content-Type", "must be application/json");
-  struct slice site = http_request_header(answer->request, "Sec-Fetch-Site");
-  if (site.ptr && !slice_equal_cstr(site, "same-origin") && !slice_equal_cstr(site, "none"))
-    return api_answer_fail(answer, STATUS_PERMISSION_DENIED, "Sec-Fetch-Site", "must come from the same origin");
-  struct slice origin = http_request_header(answer->request, "Origin");
-  if (!origin.ptr) return STATUS_OK;
-  size_t scheme = slice_find(origin, SLICE_LITERAL("://"));
-  struct slice host = scheme <= origin.len ? slice_skip(origin, scheme + 3) : (struct slice){0};
-  if (host.len > 0 && slice_equal_ignore_case(host, http_request_header(answer->request, "Host"))) return STATUS_OK;
-  return api_answer_fail(answer, STATUS_PERMISSION_DENIED, "Origin", "must be the same origin");
-}
-
 static enum status parse_patch(struct api_answer *answer, enum issue_status *out_status) {
   struct json_parser *parser = json_parser_create(PATCH_BYTES);
   struct json_value root, value;
@@ -327,7 +309,7 @@ static enum status parse_patch(struct api_answer *answer, enum issue_status *out
 static enum status patch(struct api_answer *answer) {
   uint64_t id = 0;
   enum issue_status wanted = ISSUE_UNRESOLVED;
-  enum status status = check_origin(answer);
+  enum status status = api_answer_check_origin(answer);
   if (status == STATUS_OK) status = api_answer_issue_id(answer, &id);
   if (status == STATUS_OK) status = parse_patch(answer, &wanted);
   if (status == STATUS_OK) {
