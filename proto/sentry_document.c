@@ -9,18 +9,21 @@
 #include "proto/sentry_envelope.h"
 #include "proto/sentry_event_reader.h"
 
-#define DRIFT_MIN_NS  (INT64_C(55) * 60 * (int64_t)NS_PER_S)
+#define DRIFT_MIN_NS  (UINT64_C(55) * 60 * NS_PER_S)
 #define FUTURE_MAX_NS (60 * NS_PER_S)
 #define PAST_MAX_NS   (UINT64_C(30) * 24 * 3600 * NS_PER_S)
 
 int64_t sentry_document_drift_ns(const struct sentry_document_source *source) {
   if (!source->has_sent_at) return 0;
-  int64_t drift = (int64_t)(source->received_ns - source->sent_at_ns);
-  return drift >= DRIFT_MIN_NS || drift <= -DRIFT_MIN_NS ? drift : 0;
+  bool late = source->received_ns >= source->sent_at_ns;
+  uint64_t apart = late ? source->received_ns - source->sent_at_ns : source->sent_at_ns - source->received_ns;
+  if (apart < DRIFT_MIN_NS) return 0;
+  int64_t drift = apart > INT64_MAX ? INT64_MAX : (int64_t)apart; // sent_at is anything a client can write
+  return late ? drift : -drift;
 }
 
 uint64_t sentry_document_moved(uint64_t ns, int64_t drift_ns) {
-  uint64_t by = drift_ns < 0 ? (uint64_t)-drift_ns : (uint64_t)drift_ns;
+  uint64_t by = drift_ns < 0 ? 0 - (uint64_t)drift_ns : (uint64_t)drift_ns;
   if (drift_ns >= 0) return ns + by < ns ? UINT64_MAX : ns + by;
   return by > ns ? 0 : ns - by;
 }

@@ -83,6 +83,21 @@ static void test_times_move_with_a_wrong_clock_only(void **state) {
                        ",\"timestamp\":\"2026-11-21T09:29:00.000000000Z\"}");
 }
 
+static void test_a_clock_of_another_century_is_bounded(void **state) {
+  (void)state;
+  struct sentry_document_source from = source();
+  from.has_sent_at = true;
+  static const uint64_t far[] = {NOW_NS + (UINT64_C(1) << 63), UINT64_MAX};
+  for (size_t i = 0; i < sizeof(far) / sizeof(far[0]); i++) {
+    from.sent_at_ns = far[i];
+    assert_true(sentry_document_drift_ns(&from) == -INT64_MAX);
+  }
+  from.sent_at_ns = 0;
+  assert_true(sentry_document_drift_ns(&from) == (int64_t)NOW_NS);
+  assert_true(sentry_document_moved(NOW_NS, INT64_MIN) == 0);
+  assert_true(sentry_document_moved(UINT64_MAX - 1, INT64_MAX) == UINT64_MAX);
+}
+
 static void test_times_out_of_reach_are_those_of_receipt(void **state) {
   (void)state;
   struct sentry_document_source from = source();
@@ -109,6 +124,7 @@ int main(void) {
       cmocka_unit_test(test_the_header_names_the_event),
       cmocka_unit_test(test_id_of_the_event_or_a_new_one),
       cmocka_unit_test(test_times_move_with_a_wrong_clock_only),
+      cmocka_unit_test(test_a_clock_of_another_century_is_bounded),
       cmocka_unit_test(test_times_out_of_reach_are_those_of_receipt),
       cmocka_unit_test(test_fills_in_the_peer),
   };
