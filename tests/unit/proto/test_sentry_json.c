@@ -30,6 +30,24 @@ static void test_mends_what_sdks_send(void **state) {
   assert_mended(SLICE_LITERAL("\xEF\xBB\xBF{}"), "{}");
 }
 
+static void test_numbers_that_no_double_holds(void **state) {
+  (void)state;
+  static const char *const rows[][2] = {
+      {"[1e400,-1E+400]", "[null,null]"},
+      {"[1.7976931348623157e308,1.7976931348623159e308]", "[1.7976931348623157e308,null]"},
+      {"[0.00017976931348623157e312,0.0001e312]", "[0.00017976931348623157e312,0.0001e312]"},
+      {"[1e99999999999999999999,0e99999999999999999999]", "[null,0e99999999999999999999]"},
+      {"[1e-400,1e-99999999999999999999,\"1e400\"]", "[1e-400,1e-99999999999999999999,\"1e400\"]"},
+      {"[-,12.,1e,-x]", "[-,12.,1e,-x]"},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) assert_mended(slice_from_cstr(rows[i][0]), rows[i][1]);
+  char digits[400];
+  memset(digits, '1', sizeof(digits));
+  assert_mended(slice_make(digits, 310), "null");
+  digits[309] = 0;
+  assert_mended(slice_make(digits, 309), digits);
+}
+
 static void test_parses_the_mended_text(void **state) {
   (void)state;
   struct json_parser *parser = json_parser_create(4096);
@@ -51,6 +69,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_leaves_json_alone),
       cmocka_unit_test(test_mends_what_sdks_send),
+      cmocka_unit_test(test_numbers_that_no_double_holds),
       cmocka_unit_test(test_parses_the_mended_text),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
