@@ -9,6 +9,7 @@
 
 #define TAGS_MAX            200
 #define TAG_CHARS_MAX       200
+#define ENVIRONMENT_MAX     64 // code points
 #define FINGERPRINT_MAX     64
 #define MESSAGE_CHARS_MAX   8192
 #define MESSAGE_PARAMS_MAX  128
@@ -85,7 +86,7 @@ static void read_scalars(struct sentry_event_reader *reader, struct json_value r
       {"server_name", &event->server_name, 256},
       {"release", &event->release, 250},
       {"dist", &event->dist, 64},
-      {"environment", &event->environment, 64},
+      {"environment", &event->environment, ENVIRONMENT_MAX},
       {"type", &event->type, 64},
       {"title", &event->title, 256},
       {"checksum", &event->checksum, 100},
@@ -144,7 +145,9 @@ static void read_tags(struct sentry_event_reader *reader, struct json_value tags
   } else if (type != JSON_NULL) {
     sentry_event_reader_note(reader, "tags", "expected an object or pairs");
   }
-  if (event->environment.len == 0) event->environment = sentry_event_tag(event, "environment");
+  if (event->environment.len == 0) {
+    event->environment = sentry_event_reader_cut(reader, sentry_event_tag(event, "environment"), ENVIRONMENT_MAX);
+  }
 }
 
 static void read_fingerprint(struct sentry_event_reader *reader, struct json_value list, struct sentry_event *event) {
@@ -397,6 +400,7 @@ static void read_errors(struct sentry_event_reader *reader, struct json_value er
     struct json_value item;
     uint32_t room = SENTRY_EVENT_READER_NOTES_MAX;
     for (struct json_iter iter = json_iterate(errors); room > 0 && json_array_next(&iter, &item); room--) {
+      if (json_type_of(item) != JSON_OBJECT) continue;
       json_write_parsed(&reader->notes_writer, item);
       reader->note_count++;
     }

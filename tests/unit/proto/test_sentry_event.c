@@ -107,6 +107,13 @@ static void reads_times(void **state) {
   }
 }
 
+static void keeps_errors_that_are_objects(void **state) {
+  struct fixture *fixture = *state;
+  const struct sentry_event *event = parse(fixture, "{\"errors\":[null,5,\"x\",[{}],{\"type\":\"js\"}]}");
+  assert_string_equal(text_of(fixture, event->errors_json), "[{\"type\":\"js\"}]");
+  assert_int_equal(parse(fixture, "{\"errors\":[null]}")->errors_json.len, 0);
+}
+
 static void reads_exceptions_in_all_forms(void **state) {
   struct fixture *fixture = *state;
   static const char *const forms[] = {
@@ -403,6 +410,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(normalises_frames, setup, teardown),
       cmocka_unit_test_setup_teardown(moves_the_stacktrace_of_a_single_exception, setup, teardown),
       cmocka_unit_test_setup_teardown(cuts_frames_in_the_middle, setup, teardown),
+      cmocka_unit_test_setup_teardown(keeps_errors_that_are_objects, setup, teardown),
       cmocka_unit_test_setup_teardown(reads_messages, setup, teardown),
       cmocka_unit_test_setup_teardown(reads_tags_in_all_forms, setup, teardown),
       cmocka_unit_test_setup_teardown(adds_many_tags, setup, teardown),
