@@ -112,7 +112,7 @@ static const struct step steps[][STEPS_MAX] = {
     [MECHANISM] = {KEY("data", FREE), KEY("meta", FREE), ELSE(LEFT)},
     [THREAD] = {KEY("values", THREAD), KEY("stacktrace", STACK), KEY("raw_stacktrace", STACK), ELSE(LEFT)},
     [STACK] = {KEY("frames", STACK), KEY("vars", FREE), ELSE(LEFT)},
-    [CRUMB] = {KEY("values", CRUMB), KEY("message", MESSAGE), KEY("data", FREE), ELSE(LEFT)},
+    [CRUMB] = {KEY("values", CRUMB), KEY("message", FREE), KEY("data", FREE), ELSE(LEFT)},
     [REQUEST] = {KEY("headers", HEADERS), KEY("cookies", COOKIES), KEY("query_string", QUERY), KEY("fragment", QUERY),
                  KEY("data", BODY), KEY("url", URL), KEY("method", LEFT), KEY("inferred_content_type", LEFT),
                  ELSE(FREE)},

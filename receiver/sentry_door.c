@@ -316,8 +316,12 @@ static enum status take_container(struct reading *reading, const struct sentry_e
   return STATUS_OK;
 }
 
-// One OTLP log record in JSON.
+// One OTLP log record in JSON. It is parsed before it becomes part of a request: a text that closes brackets it has not
+// opened must not add to that.
 static enum status take_otel_log(struct reading *reading, struct slice text, uint32_t type, struct error *error) {
+  struct json_value record;
+  enum status status = parse(reading, text, &record, error);
+  if (status != STATUS_OK) return status;
   buffer_clear(&reading->scratch);
   buffer_append_cstr(&reading->scratch, "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\","
                                         "\"value\":{\"stringValue\":");
@@ -325,11 +329,10 @@ static enum status take_otel_log(struct reading *reading, struct slice text, uin
   json_writer_init(&json, &reading->scratch);
   json_write_cstr(&json, reading->project.name);
   buffer_append_cstr(&reading->scratch, "}}]},\"scopeLogs\":[{\"logRecords\":[");
-  buffer_append_slice(&reading->scratch, text);
+  json_write_value(&reading->scratch, record);
   buffer_append_cstr(&reading->scratch, "]}]}]}");
   size_t before = reading->logs.len;
-  enum status status =
-      otlp_json_to_wire(OTLP_LOGS, reading->payloads, buffer_slice(&reading->scratch), &reading->logs, error);
+  status = otlp_json_to_wire(OTLP_LOGS, reading->payloads, buffer_slice(&reading->scratch), &reading->logs, error);
   if (status == STATUS_OK) {
     reading->taking->accepted[type]++;
   } else {
