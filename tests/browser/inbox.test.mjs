@@ -118,7 +118,7 @@ step('the issue shows its stack trace, the application first', async () => {
 });
 
 step('it leads to its request and the waterfall across services', async () => {
-  await page.getByRole('link', {name: /Its request/}).click();
+  await page.getByRole('link', {name: /Whole request/}).click();
   await page.waitForURL(url => [sent.requestId, sent.traceId].some(id => url.pathname === '/requests/' + id));
   const tree = page.getByRole('tree');
   for (const each of [

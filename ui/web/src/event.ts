@@ -34,11 +34,12 @@ export function exceptionsOf(document: EventDocument): Exception[] {
     .reverse();
 }
 
-export function threadsWithStack(document: EventDocument): {name: string; frames: Frame[]}[] {
+export function threadsWithStack(document: EventDocument): {name: string; thread: Exception; frames: Frame[]}[] {
   return listOf(document['threads'])
     .filter(isRecord)
     .map(thread => ({
       name: text(thread['name'] ?? thread['id']),
+      thread: thread as Exception,
       frames: framesOf(thread as Exception),
     }))
     .filter(thread => thread.frames.length > 0);
@@ -50,6 +51,23 @@ export function framesOf(exception: Exception): Frame[] {
   return (Array.isArray(frames) ? frames : [])
     .filter(isRecord)
     .map(frame => frame as Frame)
+    .reverse();
+}
+
+// Where the exceptions and the frames that the functions above give stood in the document: for paths into _meta.
+export function exceptionIndices(document: EventDocument): number[] {
+  return indices(listOf(document['exception']));
+}
+
+export function frameIndices(exception: Exception): number[] {
+  const frames = isRecord(exception.stacktrace) ? exception.stacktrace['frames'] : null;
+  return indices(Array.isArray(frames) ? frames : []);
+}
+
+function indices(list: unknown[]): number[] {
+  return list
+    .map((value, index) => (isRecord(value) ? index : -1))
+    .filter(index => index >= 0)
     .reverse();
 }
 
@@ -145,17 +163,20 @@ export interface Breadcrumb {
   level: string;
   message: string;
   data: [string, unknown][];
+  place: number; // in the document
 }
 
 export function breadcrumbsOf(document: EventDocument): Breadcrumb[] {
   return listOf(document['breadcrumbs'])
-    .filter(isRecord)
-    .map(crumb => ({
+    .map((crumb, place) => ({crumb, place}))
+    .filter((each): each is {crumb: Record<string, unknown>; place: number} => isRecord(each.crumb))
+    .map(({crumb, place}) => ({
       timestamp: typeof crumb['timestamp'] === 'number' ? isoOfSeconds(crumb['timestamp']) : text(crumb['timestamp']),
       category: text(crumb['category']) || text(crumb['type']),
       level: text(crumb['level']) || 'info',
       message: text(crumb['message']),
       data: pairsOf(crumb['data']),
+      place,
     }));
 }
 

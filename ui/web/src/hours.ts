@@ -26,3 +26,12 @@ export function hourBars(hours: {time: string; count: number}[], nowMs: number):
   }
   return bars;
 }
+
+// The 24 counts of a sparkline, an hour each, the last one ends with the hour that holds nowMs.
+export function dayBars(counts: number[], nowMs: number): Bar[] {
+  const end = (Math.floor(nowMs / hourMs) + 1) * hourMs;
+  return counts.map((count, index) => ({
+    count,
+    label: localTime(end - (counts.length - index) * hourMs).slice(0, 16),
+  }));
+}

@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One issue with one of its events: the newest, or the one in the address.
+import type {ComponentChildren} from 'preact';
 import {useLayoutEffect, useState} from 'preact/hooks';
-import {ApiError, paths, setIssueStatus, type EventDetail, type IssueDetail, type IssueStatus} from '../api';
-import {exact, plural} from '../format';
+import {
+  ApiError,
+  paths,
+  setIssueStatus,
+  tagValuesMax,
+  type EventDetail,
+  type IssueDetail,
+  type IssueStatus,
+} from '../api';
+import {exact, localTime, parseTime, plural} from '../format';
 import {useKeys, usePolled} from '../hooks';
+import {eventMarkdown} from '../markdown';
 import {navigate, restoreScroll} from '../navigation';
+import {CopyButton} from '../parts/copy';
 import {Icon} from '../parts/icon';
 import {Level, StatusBadge} from '../parts/level';
 import {Failure, Loading, Stale} from '../parts/notice';
@@ -15,9 +26,13 @@ import {toast, toastFailure} from '../parts/toast';
 import {hrefs} from '../route';
 import {visible} from '../text';
 import {EventBody} from './issue_event';
-import {Events, Grouping, History, Hours, Tags} from './issue_facts';
+import {Charts, Events, Grouping, History, Tags} from './issue_facts';
+import {Highlights} from './issue_highlights';
+import {AroundIt} from './issue_request';
+import type {StackView} from './issue_stack';
 
 const pollMs = 3000;
+const severalShown = 3;
 
 export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
   const {data: issue, error, loading, refresh, put} = usePolled<IssueDetail>(paths.issue(id), pollMs);
@@ -26,6 +41,7 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
   const shownLatest = latest ?? issue?.latest_event ?? issue?.first_event ?? null;
   if (latest === null && shownLatest) setLatest(shownLatest);
   const shown = eventId ?? shownLatest;
+  const [view, setView] = useState<StackView>('relevant');
   const event = usePolled<EventDetail>(shown ? paths.event(shown) : null, 0);
 
   const change = async (status: IssueStatus): Promise<void> => {
@@ -82,9 +98,20 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
         shown={shown}
         newer={issue.latest_event !== shownLatest && !eventId ? issue.latest_event : null}
       />
+      {event.data ? <Highlights issue={issue} event={event.data} /> : null}
       <div class="columns">
         <div class="wide">
-          {event.data ? <EventBody event={event.data} key={event.data.event_id} /> : null}
+          {event.data ? (
+            <EventBody
+              key={event.data.event_id}
+              event={event.data}
+              said={issue.type ? (issue.value ?? null) : issue.title}
+              view={view}
+              onView={setView}
+            >
+              <AroundIt event={event.data} />
+            </EventBody>
+          ) : null}
           {event.loading ? <Loading what="the event" /> : null}
           {event.error && !event.data ? (
             <Failure error={event.error} title="The event could not be loaded">
@@ -97,7 +124,6 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
           <Events issueId={id} current={shown} />
         </div>
         <aside class="narrow" aria-label="About this error">
-          <Hours issue={issue} />
           <Tags tags={issue.tags} />
           {event.data?.grouping?.variants ? <Grouping grouping={event.data.grouping} /> : null}
           <History issue={issue} />
@@ -141,13 +167,6 @@ function Head({issue, onChange}: {issue: IssueDetail; onChange: (status: IssueSt
       ) : null}
       <p class="sub">
         <Level level={issue.level} /> <StatusBadge status={issue.status} substatus={issue.substatus} />
-        <span class="services">
-          {issue.services.map(service => (
-            <span key={service} class="service">
-              <Text text={service} />
-            </span>
-          ))}
-        </span>
         {issue.culprit ? (
           <span class="culprit">
             <Text text={issue.culprit} />
@@ -157,38 +176,76 @@ function Head({issue, onChange}: {issue: IssueDetail; onChange: (status: IssueSt
           <Text text={issue.short_id} />
         </span>
       </p>
-      <dl class="facts">
-        <div>
-          <dt>Events</dt>
-          <dd>{exact(issue.count)}</dd>
-        </div>
-        <div>
-          <dt>Last seen</dt>
-          <dd>
-            <Ago time={issue.last_seen} />
-          </dd>
-        </div>
-        <div>
-          <dt>First seen</dt>
-          <dd>
-            <Ago time={issue.first_seen} />
-          </dd>
-        </div>
-        <div>
-          <dt>Environment</dt>
-          <dd>
-            <Text text={issue.environments.join(', ') || '—'} />
-          </dd>
-        </div>
-        <div>
-          <dt>{issue.releases.length > 1 ? 'Releases' : 'Release'}</dt>
-          <dd title={issue.releases.map(visible).join('\n')}>
-            <Text text={issue.releases.slice(0, 3).join(', ') || '—'} />
-            {issue.releases.length > 3 ? ' …' : ''}
-          </dd>
-        </div>
-      </dl>
+      <div class="about">
+        <Facts issue={issue} />
+        <Charts issue={issue} />
+      </div>
     </header>
+  );
+}
+
+// Since when, how often, and for whom.
+function Facts({issue}: {issue: IssueDetail}) {
+  const users = issue.tags.find(tag => tag.key === 'user');
+  return (
+    <dl class="facts">
+      <Fact name="Events">
+        <strong>{exact(issue.count)}</strong>
+      </Fact>
+      <Fact name="Users">
+        {users ? (
+          <strong>{atMost(users.distinct)}</strong>
+        ) : (
+          <span class="dim" title="The events do not say whom they hit">
+            —
+          </span>
+        )}
+      </Fact>
+      <Fact name="First seen">
+        <Ago time={issue.first_seen} />
+        <Moment time={issue.first_seen} />
+      </Fact>
+      <Fact name="Last seen">
+        <Ago time={issue.last_seen} />
+        <Moment time={issue.last_seen} />
+      </Fact>
+      <Several name="Service" many="Services" values={issue.services} />
+      <Several name="Environment" many="Environments" values={issue.environments} />
+      <Several name="Release" many="Releases" values={issue.releases} />
+    </dl>
+  );
+}
+
+function Fact({name, children}: {name: string; children: ComponentChildren}) {
+  return (
+    <div>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+const atMost = (distinct: number): string => exact(distinct) + (distinct >= tagValuesMax ? ' or more' : '');
+
+// To the minute, to be compared with a deployment or an alarm.
+function Moment({time}: {time: string}) {
+  return <span class="moment">{localTime(parseTime(time)).replace(/:\d\d\.\d{3}/, '')}</span>;
+}
+
+function Several({name, many, values}: {name: string; many: string; values: string[]}) {
+  const shown = values.slice(0, severalShown);
+  if (values.length === 0) return null;
+  return (
+    <Fact name={values.length > 1 ? `${many} (${values.length})` : name}>
+      <ul class="several" title={values.length > severalShown ? values.map(visible).join('\n') : undefined}>
+        {shown.map(value => (
+          <li key={value}>
+            <Text text={value} />
+          </li>
+        ))}
+        {values.length > severalShown ? <li class="dim">and {values.length - severalShown} more</li> : null}
+      </ul>
+    </Fact>
   );
 }
 
@@ -235,18 +292,19 @@ function EventBar({
               Event <code title={event.event_id}>{event.event_id.slice(0, 8)}</code>,{' '}
             </span>
             <Ago time={event.timestamp} />
-            {event.service ? (
-              <span class="dim">
-                {' '}
-                in <Text text={event.service} />
+            {[event.service, event.environment, event.release].filter(Boolean).map(value => (
+              <span class="dim" key={value}>
+                {' · '}
+                <Text text={value} />
               </span>
-            ) : null}
+            ))}
           </>
         ) : null}
       </span>
+      {event ? <CopyButton label="Copy as Markdown" text={() => eventMarkdown(issue, event, location.href)} /> : null}
       {request ? (
         <a class="button primary request-link" href={hrefs.request(request, event?.span_id)}>
-          Its request <kbd>o</kbd>
+          Whole request <kbd>o</kbd>
         </a>
       ) : event ? (
         <span class="dim">no request: it carries no trace or request id</span>

@@ -3,166 +3,25 @@
 // One event of an issue: its exceptions with their frames, then everything else that its document holds.
 import type {ComponentChildren} from 'preact';
 import {useState} from 'preact/hooks';
-import type {EventDetail, Exception, Frame} from '../api';
+import type {EventDetail, EventDocument, Exception} from '../api';
 import {
   breadcrumbsOf,
   exceptionsOf,
-  frameLocation,
-  framesOf,
-  frameToOpen,
-  groupFrames,
   isRecord,
   messageOf,
   pairsOf,
-  rawText,
-  sourceLines,
   text,
   threadsWithStack,
+  type Breadcrumb,
 } from '../event';
-import {plural} from '../format';
-import {useKeys} from '../hooks';
+import {duration, parseTime} from '../format';
+import {faultsOf, metaAt, type Meta} from '../meta';
 import {Copy, Id} from '../parts/copy';
 import {levelClass} from '../parts/level';
 import {Lines, Text} from '../parts/text';
 import {Ago, At} from '../parts/time';
 import {Attributes, Pairs, Value} from '../parts/values';
-
-function FrameRow({frame, inApp, open}: {frame: Frame; inApp: boolean; open: boolean}) {
-  const source = sourceLines(frame);
-  const locals = isRecord(frame.vars) ? Object.entries(frame.vars) : [];
-  const name = (
-    <>
-      <span class="function">
-        <Text text={text(frame.function) || '(anonymous)'} />
-      </span>
-      {frame.module ? (
-        <span class="module">
-          {' '}
-          in <Text text={text(frame.module)} />
-        </span>
-      ) : null}
-      <span class="location">
-        <Text text={frameLocation(frame)} />
-      </span>
-    </>
-  );
-  const className = 'frame' + (inApp ? ' in-app' : '');
-  if (source.length === 0 && locals.length === 0)
-    return (
-      <li class={className}>
-        <div class="frame-head">{name}</div>
-      </li>
-    );
-  return (
-    <li class={className}>
-      <details open={open}>
-        <summary class="frame-head">{name}</summary>
-        {source.length > 0 ? (
-          <pre class="source">
-            {source.map((line, index) => (
-              <div key={index} class={line.current ? 'current' : ''}>
-                <span class="line-number">{line.number ?? ''}</span>
-                <Lines text={line.text || ' '} />
-              </div>
-            ))}
-          </pre>
-        ) : null}
-        {locals.length > 0 ? (
-          <div class="locals">
-            <h4>Local variables</h4>
-            <Pairs pairs={locals} />
-          </div>
-        ) : null}
-      </details>
-    </li>
-  );
-}
-
-function Frames({frames, all}: {frames: Frame[]; all: boolean}) {
-  const toOpen = frameToOpen(frames);
-  if (frames.length === 0) return <p class="dim">No stack trace came with it.</p>;
-  return (
-    <ol class="frames" aria-label="Stack frames, newest call first">
-      {groupFrames(frames).map(group => {
-        const rows = group.frames.map((frame, index) => (
-          <FrameRow key={group.first + index} frame={frame} inApp={group.inApp} open={group.first + index === toOpen} />
-        ));
-        if (group.inApp || all) return rows;
-        const first = group.frames[0]!;
-        return (
-          <li key={'group' + group.first} class="library">
-            <details>
-              <summary>
-                {plural(group.frames.length, 'library frame')}
-                <span class="dim">
-                  {' '}
-                  <Text
-                    text={[text(first.module), text(first.function)].filter(Boolean).join('.') || frameLocation(first)}
-                  />
-                </span>
-              </summary>
-              <ol class="frames">{rows}</ol>
-            </details>
-          </li>
-        );
-      })}
-    </ol>
-  );
-}
-
-function ExceptionBlock({exception, index, all}: {exception: Exception; index: number; all: boolean}) {
-  const mechanism = isRecord(exception.mechanism) ? exception.mechanism : null;
-  return (
-    <section class="exception">
-      <h3>
-        {index > 0 ? <span class="caused-by">caused by </span> : null}
-        <Text text={text(exception.type) || 'Error'} />
-        {mechanism?.['handled'] === false ? <span class="badge level-fatal">unhandled</span> : null}
-        {mechanism?.['type'] ? (
-          <span class="badge">
-            <Text text={text(mechanism['type'])} />
-          </span>
-        ) : null}
-      </h3>
-      {exception.value ? (
-        <pre class="exception-value">
-          <Lines text={text(exception.value)} />
-        </pre>
-      ) : null}
-      <Frames frames={framesOf(exception)} all={all} />
-    </section>
-  );
-}
-
-function StackTrace({exceptions}: {exceptions: Exception[]}) {
-  const [raw, setRaw] = useState(false);
-  const [all, setAll] = useState(false);
-  useKeys({w: () => setRaw(!raw), a: () => setAll(!all)});
-  const plain = rawText(exceptions);
-  return (
-    <section aria-labelledby="stack-title" class="stack">
-      <div class="section-head">
-        <h2 id="stack-title">Stack trace</h2>
-        <button type="button" aria-pressed={all} disabled={raw} onClick={() => setAll(!all)}>
-          All frames <kbd>a</kbd>
-        </button>
-        <button type="button" aria-pressed={raw} onClick={() => setRaw(!raw)}>
-          As text <kbd>w</kbd>
-        </button>
-        <Copy text={plain} what="stack trace" />
-      </div>
-      {raw ? (
-        <pre class="raw">
-          <Lines text={plain} />
-        </pre>
-      ) : (
-        exceptions.map((exception, index) => (
-          <ExceptionBlock key={index} exception={exception} index={index} all={all} />
-        ))
-      )}
-    </section>
-  );
-}
+import {Frames, StackTrace, type StackView} from './issue_stack';
 
 function Section({
   title,
@@ -187,59 +46,96 @@ function Section({
   );
 }
 
-function Breadcrumbs({crumbs}: {crumbs: ReturnType<typeof breadcrumbsOf>}) {
+const clock = (iso: string): string => /T(\d\d:\d\d:\d\d(?:\.\d{1,3})?)/.exec(iso)?.[1] ?? iso;
+
+// Newest last, as they happened, each with how long before the event it was.
+function Breadcrumbs({crumbs, at, meta}: {crumbs: Breadcrumb[]; at: string; meta: Meta}) {
+  const end = parseTime(at);
   return (
     <ol class="breadcrumbs">
-      {crumbs.map((crumb, index) => (
-        <li key={index} class={levelClass(crumb.level)}>
-          <At time={crumb.timestamp} />{' '}
-          <span class="category">
-            <Text text={crumb.category} />
-          </span>
-          <span>
-            <Text text={crumb.message} />
-          </span>
-          {crumb.data.length > 0 ? <Pairs pairs={crumb.data} depth={1} /> : null}
-        </li>
-      ))}
+      {crumbs.map((crumb, index) => {
+        const before = end - parseTime(crumb.timestamp);
+        return (
+          <li key={index} class={levelClass(crumb.level)}>
+            <time dateTime={crumb.timestamp} title={crumb.timestamp}>
+              {before >= 0 && before < 3600000 ? `−${duration(before)}` : clock(crumb.timestamp)}
+            </time>
+            <span class="category">
+              <Text text={crumb.category} />
+              {crumb.level !== 'info' ? (
+                <span class={'badge ' + levelClass(crumb.level)}>
+                  <Text text={crumb.level} />
+                </span>
+              ) : null}
+            </span>
+            <div class="crumb">
+              {crumb.message ? (
+                <span class="string">
+                  <Lines text={crumb.message} />
+                </span>
+              ) : null}
+              {crumb.data.length > 0 ? (
+                <Pairs pairs={crumb.data} depth={1} meta={metaAt(meta, crumb.place, 'data')} />
+              ) : null}
+            </div>
+          </li>
+        );
+      })}
     </ol>
   );
 }
 
-function Request({request}: {request: Record<string, unknown>}) {
+function Request({request, meta}: {request: Record<string, unknown>; meta: Meta}) {
   const headers = pairsOf(request['headers']);
-  const rest = Object.entries(request).filter(
-    ([key, value]) => !['headers', 'method', 'url'].includes(key) && value !== null,
-  );
+  const part = (name: string, title: string) => {
+    const value = request[name];
+    if (value === null || value === undefined || value === '') return null;
+    return (
+      <div>
+        <dt>{title}</dt>
+        <dd>
+          <Value value={value} meta={metaAt(meta, name)} />
+        </dd>
+      </div>
+    );
+  };
+  const known = ['headers', 'method', 'url', 'query_string', 'data', 'cookies', 'env', 'fragment'];
+  const rest = Object.entries(request).filter(([key, value]) => !known.includes(key) && value !== null);
   return (
     <>
       <p class="request-line">
         <strong>
           <Text text={text(request['method'])} />
         </strong>{' '}
-        <Value value={request['url']} />
+        <Value value={request['url']} meta={metaAt(meta, 'url')} />
       </p>
-      {rest.length > 0 ? <Pairs pairs={rest} /> : null}
+      <dl class="pairs">
+        {part('query_string', 'Query')}
+        {part('fragment', 'Fragment')}
+        {part('data', 'Body')}
+        {part('cookies', 'Cookies')}
+        {part('env', 'Environment')}
+      </dl>
+      {rest.length > 0 ? <Pairs pairs={rest} meta={meta} /> : null}
       {headers.length > 0 ? (
         <>
-          <h3>Headers</h3>
-          <Pairs pairs={headers} />
+          <h3>
+            Headers <span class="dim">{headers.length}</span>
+          </h3>
+          <Pairs pairs={headers} meta={metaAt(meta, 'headers')} />
         </>
       ) : null}
     </>
   );
 }
 
-export function EventBody({event}: {event: EventDetail}) {
-  const document = event.document ?? {};
-  const exceptions = exceptionsOf(document);
-  const threads = exceptions.length === 0 ? threadsWithStack(document) : [];
-  const message = messageOf(document);
-  const crumbs = breadcrumbsOf(document);
-  const tags = pairsOf(document['tags']);
-  const contexts = isRecord(document['contexts'])
-    ? Object.entries(document['contexts']).filter(([, value]) => isRecord(value))
-    : [];
+const sources: Record<string, string> = {
+  span: 'an exception event of a span',
+  log: 'a log record',
+  sdk: 'an error SDK',
+};
+
+function Origin({event}: {event: EventDetail}) {
   const ids = (
     [
       ['Event', event.event_id],
@@ -248,10 +144,100 @@ export function EventBody({event}: {event: EventDetail}) {
       ['Span', event.span_id],
     ] as const
   ).filter((pair): pair is typeof pair & [string, string] => Boolean(pair[1]));
+  const sdk = isRecord(event.document['sdk']) ? event.document['sdk'] : null;
+  return (
+    <dl class="pairs">
+      {ids.map(([what, id]) => (
+        <div key={what}>
+          <dt>{what}</dt>
+          <dd>
+            <Id id={id} what={what.toLowerCase() + ' id'} />
+          </dd>
+        </div>
+      ))}
+      <div>
+        <dt>Came from</dt>
+        <dd>
+          {sources[event.source] ?? <Text text={event.source} />}
+          {sdk ? (
+            <>
+              {', '}
+              <Text text={[text(sdk['name']), text(sdk['version'])].filter(Boolean).join(' ')} />
+            </>
+          ) : null}
+        </dd>
+      </div>
+      <div>
+        <dt>Happened</dt>
+        <dd>
+          <At time={event.timestamp} /> (<Ago time={event.timestamp} />)
+        </dd>
+      </div>
+      {event.received ? (
+        <div>
+          <dt>Received</dt>
+          <dd>
+            <At time={event.received} />
+          </dd>
+        </div>
+      ) : null}
+    </dl>
+  );
+}
+
+function Contexts({document}: {document: EventDocument}) {
+  const contexts = isRecord(document['contexts'])
+    ? Object.entries(document['contexts']).filter(([, value]) => isRecord(value))
+    : [];
+  if (contexts.length === 0) return null;
+  return (
+    <Section title="Contexts" count={contexts.length} open>
+      <div class="cards">
+        {contexts.map(([name, value]) => (
+          <section key={name} class="card">
+            <h3>
+              <Text text={name} />
+            </h3>
+            <Attributes of={value} copy={false} meta={metaAt(document['_meta'], 'contexts', name)} />
+          </section>
+        ))}
+      </div>
+    </Section>
+  );
+}
+
+function Faults({document}: {document: EventDocument}) {
+  const faults = faultsOf(document['_meta']);
+  if (faults.length === 0) return null;
+  return (
+    <Section title="Could not be read" count={faults.length}>
+      <p class="dim">Parts of the event that were not as they should be. The rest of it was taken.</p>
+      <Pairs pairs={faults.map(fault => [fault.path, fault.errors.join(', ')])} />
+    </Section>
+  );
+}
+
+interface EventBodyProps {
+  event: EventDetail;
+  said: string | null; // the value in the head of the page
+  view: StackView;
+  onView: (view: StackView) => void;
+  children?: ComponentChildren; // below the stack trace
+}
+
+export function EventBody({event, said, view, onView, children}: EventBodyProps) {
+  const document = event.document ?? {};
+  const meta = document['_meta'];
+  const exceptions = exceptionsOf(document);
+  const threads = exceptions.length === 0 ? threadsWithStack(document) : [];
+  const message = messageOf(document);
+  const crumbs = breadcrumbsOf(document);
+  const tags = pairsOf(document['tags']);
+  const modules = pairsOf(document['modules']);
   return (
     <>
-      {exceptions.length > 0 ? <StackTrace exceptions={exceptions} /> : null}
-      {message ? (
+      {exceptions.length > 0 ? <StackTrace document={document} said={said} view={view} onView={onView} /> : null}
+      {message && (exceptions.length > 0 || message !== said) ? (
         <section>
           <h2>Message</h2>
           <pre class="message">
@@ -264,81 +250,51 @@ export function EventBody({event}: {event: EventDetail}) {
           <h2>
             Thread <Text text={thread.name} />
           </h2>
-          <Frames frames={thread.frames} all={false} />
+          <Frames exception={thread.thread as Exception} meta={undefined} full={view === 'full'} />
         </section>
       ))}
       {exceptions.length === 0 && !message && threads.length === 0 ? (
         <p class="dim">This event has neither an exception nor a message.</p>
       ) : null}
-      {isRecord(document['request']) ? (
-        <Section title="HTTP request" open>
-          <Request request={document['request']} />
+      {children}
+      {crumbs.length > 0 ? (
+        <Section title="Breadcrumbs" count={crumbs.length} open={crumbs.length <= 30}>
+          <Breadcrumbs
+            crumbs={crumbs}
+            at={event.timestamp}
+            meta={metaAt(meta, 'breadcrumbs', 'values') ?? metaAt(meta, 'breadcrumbs')}
+          />
         </Section>
       ) : null}
-      {tags.length > 0 ? (
-        <Section title="Tags" count={tags.length} open>
-          <Pairs pairs={tags} />
+      {isRecord(document['request']) ? (
+        <Section title="HTTP request" open>
+          <Request request={document['request']} meta={metaAt(meta, 'request')} />
         </Section>
       ) : null}
       {isRecord(document['user']) ? (
         <Section title="User" open>
-          <Attributes of={document['user']} />
+          <Attributes of={document['user']} meta={metaAt(meta, 'user')} />
         </Section>
       ) : null}
-      {crumbs.length > 0 ? (
-        <Section title="Breadcrumbs" count={crumbs.length} open={crumbs.length <= 20}>
-          <Breadcrumbs crumbs={crumbs} />
+      {tags.length > 0 ? (
+        <Section title="Tags" count={tags.length} open>
+          <Pairs pairs={tags} meta={metaAt(meta, 'tags')} />
         </Section>
       ) : null}
-      {contexts.length > 0 ? (
-        <Section title="Contexts" count={contexts.length}>
-          {contexts.map(([name, value]) => (
-            <div key={name}>
-              <h3>
-                <Text text={name} />
-              </h3>
-              <Attributes of={value} />
-            </div>
-          ))}
-        </Section>
-      ) : null}
+      <Contexts document={document} />
       {isRecord(document['extra']) && Object.keys(document['extra']).length > 0 ? (
         <Section title="Extra" count={Object.keys(document['extra']).length} open>
-          <Attributes of={document['extra']} />
+          <Attributes of={document['extra']} meta={metaAt(meta, 'extra')} />
         </Section>
       ) : null}
+      {modules.length > 0 ? (
+        <Section title="Packages" count={modules.length}>
+          <Pairs pairs={modules} />
+        </Section>
+      ) : null}
+      <Faults document={document} />
       <Section title="Ids and origin" open>
-        <dl class="pairs">
-          {ids.map(([what, id]) => (
-            <div key={what}>
-              <dt>{what}</dt>
-              <dd>
-                <Id id={id} what={what.toLowerCase() + ' id'} />
-              </dd>
-            </div>
-          ))}
-          <div>
-            <dt>Came from</dt>
-            <dd>
-              {{span: 'an exception event of a span', log: 'a log record', sdk: 'an error SDK'}[event.source] ??
-                event.source}
-            </dd>
-          </div>
-          <div>
-            <dt>Happened</dt>
-            <dd>
-              <At time={event.timestamp} /> (<Ago time={event.timestamp} />)
-            </dd>
-          </div>
-          {event.received ? (
-            <div>
-              <dt>Received</dt>
-              <dd>
-                <At time={event.received} />
-              </dd>
-            </div>
-          ) : null}
-        </dl>
+        <Origin event={event} />
       </Section>
       <Section title="Whole event as JSON">
         <WholeDocument document={document} />
@@ -359,7 +315,7 @@ function WholeDocument({document}: {document: unknown}) {
   return (
     <>
       <Copy text={json} what="document" />
-      <pre class="raw">
+      <pre class="raw" tabIndex={0} aria-label="Event as JSON">
         <Lines text={json.slice(0, documentMax)} />
         {json.length > documentMax ? '\n… the copy button has the rest' : ''}
       </pre>

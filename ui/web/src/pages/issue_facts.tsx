@@ -6,6 +6,7 @@ import {
   ask,
   ApiError,
   paths,
+  tagValuesMax,
   type EventDetail,
   type EventList,
   type EventSummary,
@@ -15,105 +16,131 @@ import {
 import {componentRows} from '../event';
 import {exact, percent, plural} from '../format';
 import {usePolled} from '../hooks';
-import {hourBars} from '../hours';
+import {dayBars, hourBars, type Bar} from '../hours';
 import {Id} from '../parts/copy';
 import {Loading} from '../parts/notice';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
 import {toastFailure} from '../parts/toast';
-import {hrefs} from '../route';
+import {hrefs, noFilters} from '../route';
 
-const chartWidth = 280;
-const chartHeight = 56;
+interface ChartProps {
+  title: string;
+  bars: Bar[];
+  unit: string; // what one bar is
+}
 
-export function Hours({issue}: {issue: IssueDetail}) {
-  const bars = hourBars(issue.hours, Date.now());
+function Chart({title, bars, unit}: ChartProps) {
   const most = Math.max(1, ...bars.map(bar => bar.count));
-  const step = chartWidth / bars.length;
   const total = bars.reduce((sum, bar) => sum + bar.count, 0);
-  const label = `Last 14 days: ${plural(total, 'event')}`;
+  const label = `${title}: ${plural(total, 'event')}, at most ${exact(most)} in ${unit}`;
   return (
-    <section>
-      <h2>14 days</h2>
-      <svg class="hours" viewBox={`0 0 ${chartWidth} ${chartHeight}`} role="img" aria-label={label}>
-        <path class="base" d={`M0 ${chartHeight - 0.5}h${chartWidth}`} />
+    <figure class="chart">
+      <figcaption>
+        {title} <strong>{exact(total)}</strong>
+      </figcaption>
+      <svg viewBox={`0 0 ${bars.length * 10} 40`} preserveAspectRatio="none" role="img" aria-label={label}>
         {bars.map((bar, index) => {
-          if (bar.count === 0) return null;
-          const tall = Math.max(2, (bar.count / most) * (chartHeight - 4));
+          const tall = bar.count === 0 ? 0 : Math.max(2, (bar.count / most) * 38);
           return (
-            <rect
-              key={index}
-              x={(index * step + 0.5).toFixed(2)}
-              y={(chartHeight - 1 - tall).toFixed(2)}
-              width={(step - 1).toFixed(2)}
-              height={tall.toFixed(2)}
-            >
+            <g key={index}>
               <title>{`${bar.label}: ${plural(bar.count, 'event')}`}</title>
-            </rect>
+              <rect class="hit" x={index * 10} y="0" width="10" height="40" />
+              <rect class="length" x={index * 10 + 1} y={(40 - tall).toFixed(2)} width="8" height={tall.toFixed(2)} />
+            </g>
           );
         })}
       </svg>
-      <p class="dim axis">
-        <span>14 d ago</span>
-        <span>at most {exact(most)} in 6 h</span>
-        <span>now</span>
-      </p>
-    </section>
+    </figure>
+  );
+}
+
+export function Charts({issue}: {issue: IssueDetail}) {
+  const now = Date.now();
+  return (
+    <div class="charts">
+      <Chart title="24 hours" bars={dayBars(issue.sparkline, now)} unit="an hour" />
+      <Chart title="14 days" bars={hourBars(issue.hours, now)} unit="6 hours" />
+    </div>
   );
 }
 
 const tagValuesShown = 4;
 
+function tagHref(tag: Tag, value: string): string {
+  return hrefs.inbox({...noFilters, query: `${tag.key}:${value}`, status: 'all'});
+}
+
+// A tag with one value is one line; of several, the most frequent ones with their shares.
 export function Tags({tags}: {tags: Tag[]}) {
   if (tags.length === 0) return null;
+  const several = tags.filter(tag => tag.distinct > 1);
+  const single = tags.filter(tag => tag.distinct <= 1);
   return (
     <section>
       <h2>Tags</h2>
-      <ul class="tags">
-        {tags.map(tag => (
-          <li key={tag.key}>
-            <details open={tag.values.length <= tagValuesShown}>
-              <summary>
-                <span class="tag-key">
-                  <Text text={tag.key} />
-                </span>
-                {tag.values[0] ? (
-                  <span class="tag-top">
-                    <Text text={tag.values[0].value} />{' '}
-                    <span class="dim">{percent(tag.values[0].count, tag.total)}</span>
-                  </span>
-                ) : null}
-              </summary>
-              <ul>
+      {several.length > 0 ? (
+        <ul class="tags">
+          {several.map(tag => (
+            <ManyValued key={tag.key} tag={tag} />
+          ))}
+        </ul>
+      ) : null}
+      {single.length > 0 ? (
+        <dl class="tags-single">
+          {single.map(tag => (
+            <div key={tag.key}>
+              <dt>
+                <Text text={tag.key} />
+              </dt>
+              <dd>
                 {tag.values.map(value => (
-                  <li key={value.value}>
-                    <a
-                      href={hrefs.inbox({
-                        query: `${tag.key}:${value.value}`,
-                        service: '',
-                        environment: '',
-                        level: '',
-                        status: 'all',
-                        sort: 'last_seen',
-                      })}
-                      title="Errors with this tag"
-                    >
-                      <Text text={value.value || '(empty)'} />
-                    </a>
-                    <span class="dim" title={plural(value.count, 'event')}>
-                      {percent(value.count, tag.total)}
-                    </span>
-                    <svg class="share" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true">
-                      <rect width={tag.total > 0 ? Math.min(100, (100 * value.count) / tag.total) : 0} height="3" />
-                    </svg>
-                  </li>
+                  <a key={value.value} href={tagHref(tag, value.value)} title="Errors with this tag">
+                    <Text text={value.value || '(empty)'} />
+                  </a>
                 ))}
-              </ul>
-            </details>
+              </dd>
+            </div>
+          ))}
+        </dl>
+      ) : null}
+    </section>
+  );
+}
+
+function ManyValued({tag}: {tag: Tag}) {
+  const [all, setAll] = useState(false);
+  const shown = all ? tag.values : tag.values.slice(0, tagValuesShown);
+  return (
+    <li>
+      <h3>
+        <Text text={tag.key} />{' '}
+        <span class="dim">
+          {exact(tag.distinct)}
+          {tag.distinct >= tagValuesMax ? ' or more' : ''} values
+        </span>
+      </h3>
+      <ul>
+        {shown.map(value => (
+          <li key={value.value}>
+            <a href={tagHref(tag, value.value)} title="Errors with this tag">
+              <Text text={value.value || '(empty)'} />
+            </a>
+            <span class="dim" title={plural(value.count, 'event')}>
+              {percent(value.count, tag.total)}
+            </span>
+            <svg class="share" viewBox="0 0 100 3" preserveAspectRatio="none" aria-hidden="true">
+              <rect width={tag.total > 0 ? Math.min(100, (100 * value.count) / tag.total) : 0} height="3" />
+            </svg>
           </li>
         ))}
       </ul>
-    </section>
+      {tag.values.length > shown.length ? (
+        <button type="button" class="link" onClick={() => setAll(true)}>
+          {tag.values.length - shown.length} more
+        </button>
+      ) : null}
+    </li>
   );
 }
 

@@ -20,13 +20,21 @@ async function copy(text: string): Promise<boolean> {
   }
 }
 
-export function Copy({text, what}: {text: string; what: string}) {
-  const [state, setState] = useState<'' | 'done' | 'failed'>('');
+type Copied = '' | 'done' | 'failed';
+
+// What became of it, for as long as it takes to see.
+function useCopied(): [Copied, (state: Copied) => void] {
+  const [state, setState] = useState<Copied>('');
   useEffect(() => {
     if (!state) return undefined;
     const timer = setTimeout(() => setState(''), 1500);
     return () => clearTimeout(timer);
   }, [state]);
+  return [state, setState];
+}
+
+export function Copy({text, what}: {text: string; what: string}) {
+  const [state, setState] = useCopied();
   const label = state === 'done' ? 'Copied' : state === 'failed' ? 'Could not copy' : `Copy ${what}`;
   return (
     <button
@@ -40,6 +48,17 @@ export function Copy({text, what}: {text: string; what: string}) {
       }}
     >
       <Icon name={state === 'done' ? 'check' : state === 'failed' ? 'cross' : 'copy'} />
+    </button>
+  );
+}
+
+// The same with words on it; the text is made when it is wanted.
+export function CopyButton({label, text}: {label: string; text: () => string}) {
+  const [state, setState] = useCopied();
+  return (
+    <button type="button" onClick={async () => setState((await copy(text())) ? 'done' : 'failed')}>
+      <Icon name={state === 'done' ? 'check' : state === 'failed' ? 'cross' : 'copy'} />
+      {state === 'done' ? 'Copied' : state === 'failed' ? 'Could not copy' : label}
     </button>
   );
 }
