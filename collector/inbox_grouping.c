@@ -203,15 +203,16 @@ static uint64_t key_of(const struct inbox_grouping *grouping, uint32_t project, 
 bool inbox_grouping_is_known(struct inbox_grouping *grouping, uint32_t project, const struct issue_hash *hashes,
                              uint32_t count) {
   if (!grouping->known) grouping->known = table_recent_create(KNOWN_MAX);
-  uint32_t ignored;
-  for (uint32_t i = 0; i < count; i++)
-    if (table_recent_get(grouping->known, key_of(grouping, project, &hashes[i]), &ignored)) return true;
+  struct connection *reader = NULL;
   struct error error = {0};
-  struct connection *reader = database_read_begin(grouping->options.database, &error);
-  bool known = false;
-  for (uint32_t i = 0; i < count && reader && !known; i++) {
-    known = issue_query_has_hash(reader, project, hashes[i].bytes);
-    if (known) table_recent_put(grouping->known, key_of(grouping, project, &hashes[i]), 1);
+  bool known = true;
+  for (uint32_t i = 0; i < count && known; i++) {
+    uint64_t key = key_of(grouping, project, &hashes[i]);
+    uint32_t ignored;
+    if (table_recent_get(grouping->known, key, &ignored)) continue;
+    if (!reader) reader = database_read_begin(grouping->options.database, &error);
+    known = reader && issue_query_has_hash(reader, project, hashes[i].bytes);
+    if (known) table_recent_put(grouping->known, key, 1);
   }
   if (reader) database_read_end(grouping->options.database, reader, &error);
   return known;

@@ -33,7 +33,7 @@ struct inbox_setup {
 uint32_t inbox_grouping_find(struct inbox_grouping *grouping, uint32_t project, uint64_t received_ns,
                              struct inbox_setup out_setups[1 + GROUPING_HISTORY_PAST_MAX]);
 
-// Whether one of the hashes has an issue, so that past hashes need not be computed.
+// Whether every one of the hashes has an issue, so that past hashes need not be computed.
 bool inbox_grouping_is_known(struct inbox_grouping *grouping, uint32_t project, const struct issue_hash *hashes,
                              uint32_t count);
 

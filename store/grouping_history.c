@@ -40,8 +40,7 @@ static void keep_text(struct connection *writer, struct slice digest, struct sli
 
 static void end_row(struct connection *writer, int64_t row, uint64_t now_ns) {
   // A row that no program has taken up yet (rules set before its first start) made no hashes.
-  struct statement delete =
-      connection_statement(writer, "DELETE FROM grouping_setup WHERE id = ?1 AND algorithm = ''");
+  struct statement delete = connection_statement(writer, "DELETE FROM grouping_setup WHERE id = ?1 AND algorithm = ''");
   statement_bind_i64(&delete, 1, row);
   statement_run(&delete);
   struct statement update = connection_statement(writer, "UPDATE grouping_setup SET until_ns = ?2 WHERE id = ?1");

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+#include "base/status.h"
 #include "base/table.h"
 
+#define SPLIT_BIT       UINT32_C(0x80000000) // beside the issue of a hash
 #define ISSUES_MAX      65536
 #define EVENTS_MAX      131072
 #define OCCURRENCES_MAX 32768
@@ -68,14 +70,19 @@ static uint64_t key_of(uint32_t project, struct slice bytes, uint64_t seed) {
   return hash_xxh3_seeded(slice_make(text, sizeof project + bytes.len), seed);
 }
 
-uint32_t issue_memory_find_issue(const struct issue_memory *memory, uint32_t project, const uint8_t hash[16]) {
-  uint32_t issue = 0;
+struct issue_owner issue_memory_find_issue(const struct issue_memory *memory, uint32_t project,
+                                           const uint8_t hash[16]) {
+  uint32_t bits = 0;
   uint64_t key = key_of(project, slice_make(hash, 16), memory->seed);
-  return table_recent_get(memory->issues, key, &issue) ? issue : 0;
+  if (!table_recent_get(memory->issues, key, &bits)) return (struct issue_owner){0};
+  return (struct issue_owner){.issue = bits & ~SPLIT_BIT, .split = (bits & SPLIT_BIT) != 0};
 }
 
-void issue_memory_put_issue(struct issue_memory *memory, uint32_t project, const uint8_t hash[16], uint32_t issue) {
-  table_recent_put(memory->issues, key_of(project, slice_make(hash, 16), memory->seed), issue);
+void issue_memory_put_issue(struct issue_memory *memory, uint32_t project, const uint8_t hash[16],
+                            struct issue_owner owner) {
+  ASSERT(owner.issue < SPLIT_BIT);
+  uint64_t key = key_of(project, slice_make(hash, 16), memory->seed);
+  table_recent_put(memory->issues, key, owner.issue | (owner.split ? SPLIT_BIT : 0));
 }
 
 void issue_memory_forget_issues(struct issue_memory *memory) {

@@ -18,9 +18,14 @@ struct issue_memory *issue_memory_create(void); // NULL: no memory
 void issue_memory_destroy(struct issue_memory *memory);
 void issue_memory_clear(struct issue_memory *memory);
 
-// The issue of a hash; 0: not known here.
-uint32_t issue_memory_find_issue(const struct issue_memory *memory, uint32_t project, const uint8_t hash[16]);
-void issue_memory_put_issue(struct issue_memory *memory, uint32_t project, const uint8_t hash[16], uint32_t issue);
+// The issue of a hash, and whether a person split the hash off.
+struct issue_owner {
+  uint32_t issue; // below 2^31; 0: not known here
+  bool split;
+};
+struct issue_owner issue_memory_find_issue(const struct issue_memory *memory, uint32_t project, const uint8_t hash[16]);
+void issue_memory_put_issue(struct issue_memory *memory, uint32_t project, const uint8_t hash[16],
+                            struct issue_owner owner);
 void issue_memory_forget_issues(struct issue_memory *memory);
 
 // Ids of events, as keys that are the same in every run (they are written to the table recent_events).

@@ -56,8 +56,8 @@ static void read_values(struct connection *reader, uint64_t issue, const char *k
 static void read_sparkline(struct connection *reader, uint64_t now_ns, struct issue_summary *issue) {
   uint64_t hour = now_ns / HOUR_NS;
   uint64_t oldest = hour >= ISSUE_QUERY_SPARKLINE ? hour - ISSUE_QUERY_SPARKLINE + 1 : 0;
-  struct statement select =
-      connection_statement(reader, "SELECT hour, count FROM issue_hour WHERE issue_id = ?1 AND hour BETWEEN ?2 AND ?3");
+  struct statement select = connection_statement(
+      reader, "SELECT hour, sum(count) FROM issue_hour WHERE issue_id = ?1 AND hour BETWEEN ?2 AND ?3 GROUP BY hour");
   statement_bind_u64(&select, 1, issue->id);
   statement_bind_u64(&select, 2, oldest);
   statement_bind_u64(&select, 3, oldest + ISSUE_QUERY_SPARKLINE - 1);
@@ -207,7 +207,8 @@ void issue_query_hours(struct connection *reader, uint64_t id, uint64_t now_ns,
                        void (*each)(void *context, uint64_t time_ns, uint64_t count), void *context) {
   uint64_t hour = now_ns / HOUR_NS;
   struct statement select = connection_statement(
-      reader, "SELECT hour, count FROM issue_hour WHERE issue_id = ?1 AND hour > ?2 ORDER BY hour LIMIT ?3");
+      reader,
+      "SELECT hour, sum(count) FROM issue_hour WHERE issue_id = ?1 AND hour > ?2 GROUP BY hour ORDER BY hour LIMIT ?3");
   statement_bind_u64(&select, 1, id);
   statement_bind_u64(&select, 2, hour > ISSUE_HOURS_KEPT ? hour - ISSUE_HOURS_KEPT : 0);
   statement_bind_i64(&select, 3, ISSUE_HOURS_KEPT + 2);

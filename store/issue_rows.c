@@ -79,7 +79,7 @@ static struct slice compress(struct issue_rows *rows, const struct issue_event *
   return status == STATUS_OK && !rows->text.failed ? buffer_slice(&rows->compressed) : (struct slice){0};
 }
 
-int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *connection, uint32_t issue,
+int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *connection, uint32_t issue, int64_t part,
                                 const struct issue_event *event) {
   struct slice document = compress(rows, event);
   if (document.len == 0) connection_fail(connection, STATUS_NO_MEMORY, "no memory to compress an event");
@@ -87,7 +87,8 @@ int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *conn
       connection,
       "INSERT INTO event (project_id, issue_id, event_id, source, timestamp_ns, seen_ns, received_ns, duplicate_key, "
       "trace_id, span_id, request_id, title, culprit, level, platform, service, environment, release, document_bytes, "
-      "document) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)");
+      "document, part_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, "
+      "?19, ?20, ?21)");
   statement_bind_i64(&insert, 1, event->project);
   statement_bind_i64(&insert, 2, issue);
   statement_bind_blob(&insert, 3, slice_make(event->event_id, ISSUE_EVENT_ID_BYTES));
@@ -108,6 +109,7 @@ int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *conn
   statement_bind_text(&insert, 18, event->release);
   statement_bind_u64(&insert, 19, rows->text.len);
   statement_bind_blob(&insert, 20, document);
+  statement_bind_i64(&insert, 21, part);
   statement_run(&insert);
   return connection_last_row(connection);
 }
@@ -125,13 +127,14 @@ uint32_t issue_rows_evict(struct connection *connection, uint32_t issue, uint32_
   return connection_status(connection) == STATUS_OK ? (uint32_t)connection_changes(connection) : 0;
 }
 
-void issue_rows_add_hour(struct connection *connection, uint32_t issue, uint64_t hour, uint32_t count) {
-  struct statement upsert =
-      connection_statement(connection, "INSERT INTO issue_hour (issue_id, hour, count) VALUES (?1, ?2, ?3) "
-                                       "ON CONFLICT DO UPDATE SET count = count + ?3");
+void issue_rows_add_hour(struct connection *connection, uint32_t issue, uint64_t hour, int64_t part, uint32_t count) {
+  struct statement upsert = connection_statement(
+      connection, "INSERT INTO issue_hour (issue_id, hour, count, part_id) VALUES (?1, ?2, ?3, ?4) "
+                  "ON CONFLICT DO UPDATE SET count = count + ?3");
   statement_bind_i64(&upsert, 1, issue);
   statement_bind_u64(&upsert, 2, hour);
   statement_bind_i64(&upsert, 3, count);
+  statement_bind_i64(&upsert, 4, part);
   statement_run(&upsert);
 }
 

@@ -31,13 +31,13 @@ void issue_rows_save(struct connection *connection, uint32_t issue, const struct
 // Title, type, value, culprit, level and platform of the issue become the event's.
 void issue_rows_describe(struct connection *connection, uint32_t issue, const struct issue_event *event);
 
-// Returns its rowid.
-int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *connection, uint32_t issue,
+// Returns its rowid. `part` is that of its hashes (store/issue_part).
+int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *connection, uint32_t issue, int64_t part,
                                 const struct issue_event *event);
 // Deletes the oldest of `stored` events until ISSUE_EVENTS_MAX and first_row (0: none) are left; returns how many.
 uint32_t issue_rows_evict(struct connection *connection, uint32_t issue, uint32_t stored, int64_t first_row);
 
-void issue_rows_add_hour(struct connection *connection, uint32_t issue, uint64_t hour, uint32_t count);
+void issue_rows_add_hour(struct connection *connection, uint32_t issue, uint64_t hour, int64_t part, uint32_t count);
 void issue_rows_prune_hours(struct connection *connection, uint32_t issue, uint64_t now_ns);
 
 #endif

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 #include "base/buffer.h"
-#include "base/decompress.h"
+#include "base/hash.h"
 #include "base/table.h"
+#include "store/issue_part.h"
 #include "store/issue_resolve.h"
 #include "store/issue_rows.h"
 #include "store/issue_tags.h"
@@ -27,7 +28,15 @@ struct delta {
 struct item {
   uint32_t delta;
   uint32_t index; // in the batch
+  uint32_t part;
+  bool counted; // in its hour
   uint64_t seen_ns;
+};
+
+struct part {
+  struct issue_part_delta delta;
+  int64_t row; // once `written`; 0: part 0
+  bool written;
 };
 
 struct issue_writer {
@@ -35,9 +44,12 @@ struct issue_writer {
   struct issue_tags *tags;
   struct issue_rows rows;
   struct table *delta_of; // issue → delta + 1
-  uint32_t delta_count, item_count, key_count;
+  struct table *part_of;  // issue and hashes → part + 1
+  uint64_t seed;
+  uint32_t delta_count, item_count, part_count, key_count;
   struct delta deltas[ISSUE_BATCH_EVENTS_MAX];
   struct item items[ISSUE_BATCH_EVENTS_MAX];
+  struct part parts[ISSUE_BATCH_EVENTS_MAX];
   uint64_t keys[ISSUE_BATCH_EVENTS_MAX];
 };
 
@@ -57,8 +69,10 @@ struct issue_writer *issue_writer_create(uint32_t groups_per_day_max) {
   writer->groups_per_day_max = groups_per_day_max;
   writer->tags = issue_tags_create();
   writer->delta_of = table_create(sizeof(uint64_t), ISSUE_BATCH_EVENTS_MAX);
+  writer->part_of = table_create(sizeof(uint64_t), ISSUE_BATCH_EVENTS_MAX);
+  writer->seed = random_u64(); // who sends events chooses hashes
   issue_rows_init(&writer->rows);
-  if (writer->tags && writer->delta_of) return writer;
+  if (writer->tags && writer->delta_of && writer->part_of) return writer;
   issue_writer_destroy(writer);
   return NULL;
 }
@@ -67,6 +81,7 @@ void issue_writer_destroy(struct issue_writer *writer) {
   if (!writer) return;
   issue_tags_destroy(writer->tags);
   table_destroy(writer->delta_of);
+  table_destroy(writer->part_of);
   issue_rows_finish(&writer->rows);
   free(writer);
 }
@@ -170,6 +185,30 @@ static void remember(const struct apply *apply, const struct issue_event *event)
   issue_memory_put_occurrence(apply->memory, &occurrence);
 }
 
+// Counts the event in the part of its issue and hashes.
+static uint32_t count_part(struct issue_writer *writer, uint32_t issue, const struct issue_event *event,
+                           uint64_t seen_ns) {
+  uint64_t key = writer->seed + issue;
+  for (uint32_t i = 0; i < event->hash_count; i++)
+    key = hash_xxh3_seeded(slice_make(event->hashes[i].bytes, ISSUE_HASH_BYTES), key);
+  uint64_t *slot = table_insert(writer->part_of, key, NULL);
+  ASSERT(slot != NULL);
+  if (*slot == 0) {
+    struct issue_part_delta delta = {
+        .issue = issue, .newest = event, .first_seen_ns = seen_ns, .last_seen_ns = seen_ns};
+    writer->parts[writer->part_count] = (struct part){.delta = delta};
+    *slot = ++writer->part_count;
+  }
+  struct issue_part_delta *delta = &writer->parts[*slot - 1].delta;
+  delta->count++;
+  if (seen_ns < delta->first_seen_ns) delta->first_seen_ns = seen_ns;
+  if (seen_ns >= delta->last_seen_ns) {
+    delta->last_seen_ns = seen_ns;
+    delta->newest = event;
+  }
+  return (uint32_t)*slot - 1;
+}
+
 static void accept(const struct apply *apply, uint32_t index) {
   struct issue_writer *writer = apply->writer;
   const struct issue_event *event = &apply->batch->events[index];
@@ -188,7 +227,9 @@ static void accept(const struct apply *apply, uint32_t index) {
     *slot = ++writer->delta_count;
   }
   uint64_t seen_ns = issue_event_seen_ns(event->timestamp_ns, event->received_ns);
-  writer->items[writer->item_count++] = (struct item){.delta = (uint32_t)*slot - 1, .index = index, .seen_ns = seen_ns};
+  uint32_t part = count_part(writer, resolved.issue, event, seen_ns);
+  writer->items[writer->item_count++] =
+      (struct item){.delta = (uint32_t)*slot - 1, .index = index, .part = part, .seen_ns = seen_ns};
   apply->result->outcome.events++;
   apply->result->outcome.issues += resolved.made;
   apply->result->outcome.overflowed += resolved.overflow;
@@ -221,6 +262,14 @@ static int compare_items(const void *left, const void *right) {
   return a->index < b->index ? -1 : a->index > b->index;
 }
 
+static int64_t part_row(const struct apply *apply, const struct item *item) {
+  struct part *part = &apply->writer->parts[item->part];
+  bool counted = part->written || apply->writer->deltas[item->delta].overflow; // an overflow issue has part 0 only
+  if (!counted) part->row = issue_part_add(apply->connection, &part->delta);
+  part->written = true;
+  return part->row;
+}
+
 // Inserts the newest events of the run, and the one that made the issue; returns how many.
 static uint32_t write_events(const struct apply *apply, const struct delta *delta, const struct item *items,
                              uint32_t count, int64_t *first_row) {
@@ -234,25 +283,36 @@ static uint32_t write_events(const struct apply *apply, const struct delta *delt
     bool is_first = delta->made && i == first;
     if (i < from && !is_first) continue;
     int64_t row = issue_rows_insert_event(&apply->writer->rows, apply->connection, delta->issue,
-                                          &apply->batch->events[items[i].index]);
+                                          part_row(apply, &items[i]), &apply->batch->events[items[i].index]);
     if (is_first) *first_row = row;
     written++;
   }
   return written;
 }
 
-static void write_hours(const struct apply *apply, uint32_t issue, const struct item *items, uint32_t count) {
-  for (uint32_t i = 0; i < count;) {
+// How many of the run's items are of the part of the first one, in its hour; they are marked.
+static uint32_t count_hour(struct item *items, uint32_t count) {
+  uint32_t alike = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if (items[i].seen_ns / ISSUE_ROWS_HOUR_NS != items[0].seen_ns / ISSUE_ROWS_HOUR_NS) break;
+    if (items[i].part != items[0].part) continue;
+    items[i].counted = true;
+    alike++;
+  }
+  return alike;
+}
+
+static void write_hours(const struct apply *apply, uint32_t issue, struct item *items, uint32_t count) {
+  for (uint32_t i = 0; i < count; i++) {
+    if (items[i].counted) continue;
     uint64_t hour = items[i].seen_ns / ISSUE_ROWS_HOUR_NS;
-    uint32_t end = i + 1;
-    while (end < count && items[end].seen_ns / ISSUE_ROWS_HOUR_NS == hour) end++;
-    issue_rows_add_hour(apply->connection, issue, hour, end - i);
-    i = end;
+    uint32_t alike = count_hour(&items[i], count - i);
+    issue_rows_add_hour(apply->connection, issue, hour, part_row(apply, &items[i]), alike);
   }
 }
 
 // One issue: `items` are its accepted events, oldest first.
-static void write_issue(const struct apply *apply, const struct item *items, uint32_t count) {
+static void write_issue(const struct apply *apply, struct item *items, uint32_t count) {
   const struct delta *delta = &apply->writer->deltas[items[0].delta];
   struct issue_row row = {0};
   issue_rows_load(apply->connection, delta->issue, &row);
@@ -298,8 +358,9 @@ void issue_writer_apply(struct issue_writer *writer, struct connection *connecti
                         .now_ns = now_ns,
                         .recall_until_ns = recall_until_ns,
                         .result = out_result};
-  writer->delta_count = writer->item_count = writer->key_count = 0;
+  writer->delta_count = writer->item_count = writer->part_count = writer->key_count = 0;
   table_clear(writer->delta_of);
+  table_clear(writer->part_of);
   issue_tags_clear(writer->tags);
   sort_out(&apply);
   qsort(writer->items, writer->item_count, sizeof writer->items[0], compare_items);
