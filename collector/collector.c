@@ -196,8 +196,13 @@ static enum status open_database(struct collector *collector, struct error *erro
   if (status) return status;
   status = project_store_ensure_default(collector->database, collector->clock, &collector->project, error);
   if (status) return status;
-  return issue_store_open(&(struct issue_store_options){.database = collector->database, .clock = collector->clock},
-                          &collector->issues, error);
+  // Attachments are what is given up first: never more than half of the database.
+  uint64_t half = collector->options->store_max_bytes / 2,
+           attachments = collector->options->store_attachments_max_bytes;
+  struct issue_store_options issues = {.database = collector->database,
+                                       .clock = collector->clock,
+                                       .attachments_bytes_max = attachments < half ? attachments : half};
+  return issue_store_open(&issues, &collector->issues, error);
 }
 
 // --- processing -----------------------------------------------------------------------------------------------------
@@ -388,6 +393,7 @@ static enum status make_doors(struct collector *collector, struct error *error) 
       .limit = collector->sentry_limit,
       .clock = collector->clock,
       .metrics = collector->metrics,
+      .attachment_bytes_max = options->sentry_attachment_max_bytes,
   };
   collector->sentry_door = sentry_door_create(&sentry);
   ASSERT(collector->sentry_door);
@@ -412,6 +418,7 @@ static enum status make_observe(struct collector *collector, struct error *error
       .issues = collector->issues,
       .delivery = collector->delivery,
       .intake = collector->intake,
+      .sentry = collector->sentry_door,
   });
   return STATUS_OK;
 }

@@ -68,6 +68,11 @@ const struct config_field config_fields[] = {
      "Size of one journal file."},
     {"store.max_bytes", CONFIG_SIZE, AT(store_max_bytes), "10GiB", MIB, UINT64_C(1) << 46, NULL, false,
      "Disk budget of the inbox (culprit.db)."},
+    {"store.attachments_max_bytes", CONFIG_SIZE, AT(store_attachments_max_bytes), "512MiB", 64 * KIB, UINT64_C(1) << 46,
+     NULL, false, "Of it, for attachments of events (at most half of store.max_bytes); the oldest go first."},
+    {"sentry.attachment_max_bytes", CONFIG_SIZE, AT(sentry_attachment_max_bytes), "1MiB", 0, 16 * MIB, NULL, false,
+     "Attachments of Sentry events are kept up to this size each; larger ones are noted in their event. 0: none is "
+     "kept."},
     {"sampling.decision_wait", CONFIG_TIME, AT(sampling_decision_wait_ns), "10s", 0, 3600 * NS_PER_S, NULL, false,
      "How long a trace may show its facts before its verdict."},
     {"sampling.policies", CONFIG_POLICIES, AT(sampling_policies), "[errors, {probability: 1.0}]", 0, 0, NULL, false,

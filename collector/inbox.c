@@ -44,7 +44,7 @@ enum fate {
 
 struct inbox_metrics {
   struct metrics_value *events, *duplicates, *resent, *issues, *regressed, *overflowed, *quarantined, *failures,
-      *expired, *lag;
+      *expired, *lag, *attachments, *attachments_orphaned, *attachments_evicted, *feedback;
   struct metrics_histogram *commit;
 };
 
@@ -91,6 +91,13 @@ static struct inbox_metrics make_metrics(struct metrics *metrics) {
                                     "Records put aside because their errors could not be taken."),
       .failures = metrics_series(metrics, METRICS_COUNTER, "culprit_inbox_write_failures_total", "",
                                  "Transactions that failed and were tried again."),
+      .attachments = metrics_series(metrics, METRICS_COUNTER, "culprit_inbox_attachments_total", "outcome=\"stored\"",
+                                    "Attachments of events by what became of them."),
+      .attachments_orphaned =
+          metrics_series(metrics, METRICS_COUNTER, "culprit_inbox_attachments_total", "outcome=\"event_gone\"", ""),
+      .attachments_evicted =
+          metrics_series(metrics, METRICS_COUNTER, "culprit_inbox_attachments_total", "outcome=\"evicted\"", ""),
+      .feedback = metrics_series(metrics, METRICS_COUNTER, "culprit_inbox_feedback_total", "", "Feedback stored."),
       .expired = metrics_series(metrics, METRICS_COUNTER, "culprit_inbox_expired_events_total", "",
                                 "Events deleted by retention.events."),
       .lag = metrics_series(metrics, METRICS_GAUGE, "culprit_inbox_lag_records", "",
@@ -132,6 +139,10 @@ static void count(struct inbox *inbox, const struct issue_store_outcome *outcome
   metrics_add(inbox->metrics.issues, outcome->issues);
   metrics_add(inbox->metrics.regressed, outcome->regressed);
   metrics_add(inbox->metrics.overflowed, outcome->overflowed);
+  metrics_add(inbox->metrics.attachments, outcome->items.attachments);
+  metrics_add(inbox->metrics.attachments_orphaned, outcome->items.orphaned);
+  metrics_add(inbox->metrics.attachments_evicted, outcome->items.evicted);
+  metrics_add(inbox->metrics.feedback, outcome->items.feedback);
 }
 
 // --- writing ---------------------------------------------------------------------------------------------------------
@@ -139,13 +150,14 @@ static void count(struct inbox *inbox, const struct issue_store_outcome *outcome
 static enum status write_once(struct inbox *inbox, uint64_t sequence, struct error *error) {
   struct issue_store_outcome outcome = {0};
   uint64_t started_ns = now_ns(inbox);
-  if (inbox->batch.count > 0) inbox_attempt_begin(inbox->attempt, inbox->batch_first, inbox->batch_last);
+  bool empty = issue_batch_is_empty(&inbox->batch);
+  if (!empty) inbox_attempt_begin(inbox->attempt, inbox->batch_first, inbox->batch_last);
   enum status status = issue_store_write(inbox->options.issues, &inbox->batch, CURSOR_NAME, sequence, &outcome, error);
   inbox_attempt_end(inbox->attempt);
   if (status != STATUS_OK) return status;
   inbox->written_ns = now_ns(inbox);
   inbox->tidy = false;
-  if (inbox->batch.count > 0) metrics_observe_ns(inbox->metrics.commit, inbox->written_ns - started_ns);
+  if (!empty) metrics_observe_ns(inbox->metrics.commit, inbox->written_ns - started_ns);
   count(inbox, &outcome);
   issue_batch_clear(&inbox->batch);
   atomic_u64_set(&inbox->cursor, sequence);
@@ -168,7 +180,7 @@ static bool write_batch(struct inbox *inbox, uint64_t sequence) {
     metrics_add(inbox->metrics.failures, 1);
     if (!atomic_bool_get(&inbox->failing) || tries == REFUSALS_MAX) log_failure(status, &error);
     atomic_bool_set(&inbox->failing, true);
-    if (!is_transient(status) && tries >= REFUSALS_MAX && inbox->batch.count > 0) {
+    if (!is_transient(status) && tries >= REFUSALS_MAX && !issue_batch_is_empty(&inbox->batch)) {
       bool alone = inbox->in_hand && inbox->batch_first == inbox->record.sequence;
       inbox->fate = alone ? FATE_ASIDE : FATE_AGAIN;
       return false;
@@ -199,19 +211,32 @@ static void put_aside(struct inbox *inbox, const char *reason) {
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
-static bool take(void *context, const struct issue_event *event) {
-  struct inbox *inbox = context;
+// Room for one more of the record in hand; false when the batch cannot be written.
+static bool make_room(struct inbox *inbox) {
   uint64_t sequence = inbox->record.sequence;
   if (issue_batch_is_full(&inbox->batch)) {
     if (!write_batch(inbox, sequence)) return false; // the cursor stays on this record
     inbox_attempt_begin(inbox->attempt, sequence, sequence);
   }
-  if (inbox->batch.count == 0) {
+  if (issue_batch_is_empty(&inbox->batch)) {
     inbox->batch_first = sequence;
     inbox->batch_started_ns = now_ns(inbox);
   }
   inbox->batch_last = sequence;
+  return true;
+}
+
+static bool take(void *context, const struct issue_event *event) {
+  struct inbox *inbox = context;
+  if (!make_room(inbox)) return false;
   if (issue_batch_add(&inbox->batch, event) != STATUS_OK) put_aside(inbox, "an event is too large for the inbox");
+  return true;
+}
+
+static bool take_item(void *context, const struct issue_item *item) {
+  struct inbox *inbox = context;
+  if (!make_room(inbox)) return false;
+  if (issue_batch_add_item(&inbox->batch, item) != STATUS_OK) put_aside(inbox, "an item is too large for the inbox");
   return true;
 }
 
@@ -230,11 +255,21 @@ static void read_record(struct inbox *inbox, bool careful) {
   if (careful) write_batch(inbox, sequence + 1);
 }
 
+// What SDKs threw away is counted, and nothing tells a count that is read again: a record of them must go into one
+// batch whole. The door keeps such records far below a batch; here they do not share one that is nearly full.
+static bool fits_in_batch(const struct inbox *inbox) {
+  const struct journal_record *record = &inbox->record;
+  if (record->kind != JOURNAL_ITEMS) return true;
+  return record->item_count <= ISSUE_BATCH_ITEMS_MAX - inbox->batch.item_count &&
+         record->body_raw_bytes + inbox->batch.arena.used_bytes <= ISSUE_BATCH_BYTES_MAX;
+}
+
 static void take_record(struct inbox *inbox) {
   uint64_t sequence = inbox->record.sequence;
   if (!inbox_record_has_errors(&inbox->record)) return;
   bool careful = sequence <= inbox->careful_until || inbox_attempt_is_careful(inbox->attempt, sequence);
-  if (!careful || inbox->batch.count == 0 || write_batch(inbox, sequence)) {
+  bool apart = careful || !fits_in_batch(inbox);
+  if (!apart || issue_batch_is_empty(&inbox->batch) || write_batch(inbox, sequence)) {
     inbox->in_hand = true;
     read_record(inbox, careful);
   }
@@ -249,7 +284,7 @@ static void take_record(struct inbox *inbox) {
 
 static void write_when_due(struct inbox *inbox, bool at_end) {
   uint64_t now = now_ns(inbox), position = journal_reader_position(inbox->reader);
-  if (inbox->batch.count > 0) {
+  if (!issue_batch_is_empty(&inbox->batch)) {
     uint64_t age_ns = now - inbox->batch_started_ns;
     if (issue_batch_is_full(&inbox->batch) || age_ns >= (at_end ? BATCH_WAIT_NS : BATCH_BUSY_NS))
       write_batch(inbox, position);
@@ -295,7 +330,7 @@ static uint64_t lag(const struct inbox *inbox) {
 
 static void wait_for_more(struct inbox *inbox) {
   uint64_t now = now_ns(inbox), wait_ns = WAIT_NS;
-  if (inbox->batch.count > 0) {
+  if (!issue_batch_is_empty(&inbox->batch)) {
     uint64_t age_ns = now - inbox->batch_started_ns;
     wait_ns = age_ns < BATCH_WAIT_NS ? BATCH_WAIT_NS - age_ns : 1;
   } else if (!inbox->tidy && now - inbox->read_ns >= IDLE_NS && now - inbox->written_ns >= IDLE_NS) {
@@ -365,6 +400,7 @@ static enum status open_parts(struct inbox *inbox, struct error *error) {
                                                                             .database = options->database,
                                                                             .clock = options->clock,
                                                                             .take = take,
+                                                                            .take_item = take_item,
                                                                             .context = inbox});
   status = issue_batch_init(&inbox->batch);
   if (status == STATUS_OK) status = journal_reader_open(options->journal, start, &inbox->reader);

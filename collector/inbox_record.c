@@ -77,7 +77,7 @@ void inbox_record_destroy(struct inbox_record *reader) {
 }
 
 bool inbox_record_has_errors(const struct journal_record *record) {
-  if (record->kind == JOURNAL_EVENTS) return true;
+  if (record->kind == JOURNAL_EVENTS || record->kind == JOURNAL_ITEMS) return true;
   if (record->kind != JOURNAL_TRACES && record->kind != JOURNAL_LOGS) return false;
   struct record_facts facts;
   return record_facts_decode(record->section, &facts) != STATUS_OK || facts.has_errors; // in doubt, look
@@ -373,6 +373,25 @@ static enum status read_events(struct inbox_record *reader, struct slice body, s
   return status;
 }
 
+static enum status read_items(struct inbox_record *reader, struct slice body, struct error *error) {
+  struct sentry_item_reader items;
+  struct issue_item mine = {.project = project_of(reader->record), .received_ns = reader->record->received_ns};
+  enum status status = sentry_item_open(&items, reader->parser, body, error);
+  while (status == STATUS_OK && !reader->enough && reader->options.take_item) {
+    status = sentry_item_next(&items, &mine.item, error);
+    if (status == STATUS_OK) reader->enough = !reader->options.take_item(reader->options.context, &mine);
+  }
+  return status == STATUS_END ? STATUS_OK : status;
+}
+
+static enum status read_body(struct inbox_record *reader, struct slice body, struct error *error) {
+  switch (reader->record->kind) {
+  case JOURNAL_EVENTS: return read_events(reader, body, error);
+  case JOURNAL_ITEMS: return read_items(reader, body, error);
+  default: return read_otlp(reader, body, error);
+  }
+}
+
 enum status inbox_record_read(struct inbox_record *reader, const struct journal_record *record, struct error *error) {
   reader->record = record;
   reader->has_facts = false;
@@ -384,7 +403,7 @@ enum status inbox_record_read(struct inbox_record *reader, const struct journal_
   struct slice body;
   enum status status = journal_record_body(record, &reader->body, &body);
   if (status != STATUS_OK) return error_set(error, status, "the record's body cannot be read");
-  status = record->kind == JOURNAL_EVENTS ? read_events(reader, body, error) : read_otlp(reader, body, error);
+  status = read_body(reader, body, error);
   if (status == STATUS_OK && reader->status != STATUS_OK)
     return error_set(error, reader->status, "an error in the record is too large");
   return status;

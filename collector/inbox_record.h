@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// From one record of the intake journal to events of the inbox: finds the errors in it, groups them, names them. Knows
-// nothing of batches, cursors and threads; the events are handed to a function one by one.
+// From one record of the intake journal to events of the inbox: finds the errors in it, groups them, names them; and to
+// what came beside events. Knows nothing of batches, cursors and threads; what is found is handed to functions one by
+// one.
 #ifndef COLLECTOR_INBOX_RECORD_H
 #define COLLECTOR_INBOX_RECORD_H
 
 #include "processor/correlation.h"
 #include "processor/grouping.h"
-#include "store/issue.h"
+#include "store/issue_batch.h"
 #include "store/journal.h"
 
 struct inbox_record;
@@ -19,6 +20,8 @@ struct inbox_record_options {
   const struct clock *clock;
   // Takes one event (borrowed for the call). False: no more of this record.
   bool (*take)(void *context, const struct issue_event *event);
+  // The same for what came beside events. NULL: passed over.
+  bool (*take_item)(void *context, const struct issue_item *item);
   void *context;
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/json.h"
+#include "collector/intake_items.h"
 #include "processor/event_facts.h"
 #include "processor/scrub.h"
 #include "proto/otlp_splice.h"
@@ -249,6 +250,25 @@ static enum status submit_event(struct intake *intake, struct journal_entry *ent
   return status;
 }
 
+// What comes beside an event.
+static enum status submit_items(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
+                                struct error *error) {
+  struct buffer scrubbed;
+  buffer_init(&scrubbed, SCRUBBED_BYTES_MAX(entry->body.len));
+  struct slice before = entry->body;
+  enum status status =
+      intake_items_scrub(waiting->scrub, before, &scrubbed, &entry->body, &entry->item_count, error);
+  if (status) {
+    free(waiting);
+  } else {
+    if (entry->body.ptr != before.ptr) metrics_add(intake->scrubbed_metric, 1);
+    waiting->outcome.accepted = entry->item_count;
+    status = append(intake, entry, waiting, error);
+  }
+  buffer_finish(&scrubbed);
+  return status;
+}
+
 static enum status submit_metrics(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
                                   struct error *error) {
   uint64_t points = 0;
@@ -266,6 +286,7 @@ static enum status submit_kind(struct intake *intake, struct journal_entry *entr
                                struct error *error) {
   if (entry->kind == JOURNAL_METRICS) return submit_metrics(intake, entry, waiting, error);
   if (entry->kind == JOURNAL_EVENTS) return submit_event(intake, entry, waiting, error);
+  if (entry->kind == JOURNAL_ITEMS) return submit_items(intake, entry, waiting, error);
   struct payload_facts *builder = take_builder(intake, waiting->scrub);
   enum status status = submit_scanned(intake, entry, waiting, builder, error);
   give_builder(intake, builder);

@@ -123,6 +123,16 @@ static void read_sampling(const struct observe *observe, const struct pipeline_c
   }
 }
 
+static void read_items(const struct observe *observe, struct ui_status *out) {
+  const char *type;
+  uint64_t count;
+  for (uint32_t i = 0; sentry_door_items(observe->options.sentry, i, &type, &count); i++) {
+    if (count == 0 || out->item_count == UI_ITEM_TYPES_MAX) continue;
+    out->items[out->item_count].type = type;
+    out->items[out->item_count++].count = count;
+  }
+}
+
 // --- readiness ------------------------------------------------------------------------------------------------------
 
 __attribute__((format(printf, 2, 3))) static void add_reason(struct ui_status *out, const char *format, ...) {
@@ -175,6 +185,7 @@ void observe_status(void *context, struct ui_status *out_status) {
   read_received(observe, "metrics", &out_status->metrics);
   read_events(observe, &out_status->events);
   if (atomic_bool_get(&observe->listening_known)) out_status->listening = observe->listening;
+  read_items(observe, out_status);
   read_sampling(observe, &counts, out_status);
   read_journal(observe, options->intake_journal, "intake", counts.settled_sequence, &out_status->intake);
   read_exporter(observe, out_status);

@@ -14,6 +14,7 @@
 #include "collector/pipeline.h"
 #include "exporter/delivery.h"
 #include "processor/trace_facts.h"
+#include "receiver/sentry_door.h"
 #include "store/database.h"
 #include "store/issue_store.h"
 #include "ui/ui_routes.h"
@@ -31,6 +32,7 @@ struct observe_options {
   struct issue_store *issues;
   struct delivery *delivery; // NULL: no exporter
   struct intake *intake;
+  const struct sentry_door *sentry;
 };
 
 struct observe;

@@ -40,6 +40,8 @@ struct options {
   enum journal_sync journal_sync;
   uint64_t journal_sync_interval_ns;
   uint64_t journal_intake_max_bytes, journal_kept_max_bytes, journal_segment_bytes, store_max_bytes;
+  uint64_t store_attachments_max_bytes; // of all attachments in the inbox
+  uint64_t sentry_attachment_max_bytes; // of one that is kept; 0: none is
 
   uint64_t sampling_decision_wait_ns;
   uint64_t sampling_max_waiting_traces;

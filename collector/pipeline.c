@@ -62,7 +62,7 @@ struct pipeline {
 // The facts of a record: its section when it was made under this configuration, else made again from the body.
 static bool record_facts_of(struct pipeline *pipeline, struct payload_facts *builder,
                             const struct journal_record *record, struct record_facts *facts) {
-  if (record->kind == JOURNAL_METRICS) {
+  if (record->kind == JOURNAL_METRICS || record->kind == JOURNAL_ITEMS) {
     *facts = (struct record_facts){0};
     return true;
   }
@@ -169,7 +169,7 @@ static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
     }
     if (record->sequence > pipeline->due_sequence) return false; // a gap in the sequence was skipped
     struct record_facts facts;
-    if (record->kind == JOURNAL_METRICS && !pipeline->options.keep_metrics) {
+    if (record->kind == JOURNAL_ITEMS || (record->kind == JOURNAL_METRICS && !pipeline->options.keep_metrics)) {
       pipeline->settle_peeked = false;
       settled(pipeline, record->sequence);
       return true;

@@ -136,6 +136,7 @@ enum status sentry_envelope_next(struct sentry_envelope *envelope, struct sentry
       .type = json_string(json_get(header, "type")),
       .content_type = json_string(json_get(header, "content_type")),
       .filename = json_string(json_get(header, "filename")),
+      .header = header,
   };
   if (item.type.len == 0) {
     return error_set(error, STATUS_INVALID, "item %" PRIu32 " header: no type", envelope->item_index);

@@ -34,6 +34,7 @@ struct sentry_envelope_item {
   struct slice type, content_type, filename;
   bool has_item_count;
   uint64_t item_count;
+  struct json_value header; // all of it
   struct slice payload;
 };
 

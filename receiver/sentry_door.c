@@ -21,6 +21,7 @@
 #include "proto/sentry_json.h"
 #include "proto/sentry_log.h"
 #include "proto/sentry_trace.h"
+#include "receiver/sentry_keep.h"
 #include "receiver/sentry_report.h"
 #include "receiver/sentry_unwrap.h"
 
@@ -39,6 +40,9 @@ enum handling {
   HANDLING_LOGS,
   HANDLING_OTEL_LOG,
   HANDLING_CLIENT_REPORT,
+  HANDLING_USER_REPORT,
+  HANDLING_FEEDBACK,
+  HANDLING_ATTACHMENT,
   HANDLING_COUNT
 };
 
@@ -53,9 +57,9 @@ static const struct item_type {
     {"log", HANDLING_LOGS, SENTRY_DOOR_LOGS_BYTES_MAX},
     {"otel_log", HANDLING_OTEL_LOG, SENTRY_DOOR_LOGS_BYTES_MAX},
     {"client_report", HANDLING_CLIENT_REPORT, SENTRY_DOOR_EVENT_BYTES_MAX},
-    {"attachment", HANDLING_COUNT, 0},
-    {"user_report", HANDLING_COUNT, 0},
-    {"feedback", HANDLING_COUNT, 0},
+    {"user_report", HANDLING_USER_REPORT, SENTRY_DOOR_EVENT_BYTES_MAX},
+    {"feedback", HANDLING_FEEDBACK, SENTRY_DOOR_EVENT_BYTES_MAX},
+    {"attachment", HANDLING_ATTACHMENT, 0},
     {"session", HANDLING_COUNT, 0},
     {"sessions", HANDLING_COUNT, 0},
     {"check_in", HANDLING_COUNT, 0},
@@ -154,6 +158,16 @@ void sentry_door_count_refusal(struct sentry_door *door, enum status status) {
   metrics_add(door->requests[status], 1);
 }
 
+bool sentry_door_items(const struct sentry_door *door, uint32_t index, const char **out_type, uint64_t *out_count) {
+  if (index >= ITEM_TYPES) return false;
+  *out_type = item_types[index].name;
+  *out_count = 0;
+  for (unsigned outcome = 0; outcome < OUTCOMES; outcome++) {
+    if (outcome != OUTCOME_REFUSED) *out_count += metrics_get(door->items[index][outcome]);
+  }
+  return true;
+}
+
 static struct json_parser *take_parser(struct sentry_door *door) {
   struct json_parser *parser = NULL;
   mutex_lock(&door->mutex);
@@ -196,6 +210,7 @@ struct reading {
   struct sentry_auth_project project;
   struct json_parser *headers, *payloads;
   struct buffer scratch, event, traces, logs;
+  struct sentry_keep keep;
   uint64_t json_bytes;
   struct admission_body work; // the charge for all of these
 };
@@ -260,10 +275,27 @@ static enum status parse(struct reading *reading, struct slice text, struct json
   return sentry_json_parse(reading->payloads, text, &reading->scratch, out_root, error);
 }
 
+// The words of a person. An event of this kind names its envelope; attachments of the envelope are its.
+static enum status take_feedback(struct reading *reading, struct json_value root, bool is_report, struct error *error) {
+  struct sentry_feedback feedback;
+  char *event_id = reading->taking->event_id;
+  enum status status = is_report ? sentry_feedback_read_report(root, event_id, &feedback, error)
+                                 : sentry_feedback_read_event(root, event_id, &feedback, error);
+  if (status != STATUS_OK) return status;
+  if (!is_report && !event_id[0]) memcpy(event_id, feedback.id, sizeof feedback.id);
+  if (feedback.time_ns > 0) {
+    feedback.time_ns = sentry_document_moved(feedback.time_ns, sentry_document_drift_ns(&reading->source));
+  }
+  sentry_keep_feedback(&reading->keep, &feedback);
+  return STATUS_OK;
+}
+
 static enum status take_event(struct reading *reading, struct slice text, struct error *error) {
   struct json_value root;
   enum status status = parse(reading, text, &root, error);
-  if (status == STATUS_OK) {
+  if (status == STATUS_OK && sentry_feedback_is_event(root)) {
+    status = take_feedback(reading, root, false, error);
+  } else if (status == STATUS_OK) {
     status = sentry_document_write(root, &reading->source, &reading->event, reading->taking->event_id, error);
   }
   if (status != STATUS_OK) error_prefix(error, "event: ");
@@ -352,8 +384,24 @@ static enum status take_client_report(struct reading *reading, struct slice text
     while (reason < DISCARD_REASONS - 1 && !slice_equal_cstr(name, discard_reasons[reason])) reason++;
     uint64_t quantity = json_u64(json_get(entry, "quantity"));
     metrics_add(reading->door->discarded[reason], quantity < UINT32_MAX ? quantity : UINT32_MAX);
+    sentry_keep_discarded(&reading->keep, name, json_string(json_get(entry, "category")), quantity);
   }
   return status;
+}
+
+static enum status take_words(struct reading *reading, struct slice text, bool is_report, struct error *error) {
+  struct json_value root;
+  enum status status = parse(reading, text, &root, error);
+  return status == STATUS_OK ? take_feedback(reading, root, is_report, error) : status;
+}
+
+// After all other items: one of them says whose it is.
+static void take_attachment(struct reading *reading, const struct sentry_envelope_item *item, uint32_t type) {
+  switch (sentry_keep_attachment(&reading->keep, item, reading->taking->event_id)) {
+  case SENTRY_KEEP_TAKEN: reading->taking->accepted[type]++; break;
+  case SENTRY_KEEP_NOTED:
+  case SENTRY_KEEP_DROPPED: count(reading->door, type, OUTCOME_DISCARDED, 1); break;
+  }
 }
 
 // Only an event or transaction that cannot be read is a failure.
@@ -378,6 +426,12 @@ static enum status take_item(struct reading *reading, const struct sentry_envelo
     status = take_client_report(reading, item->payload, error);
     if (status == STATUS_OK) reading->taking->accepted[type]++;
     break;
+  case HANDLING_USER_REPORT:
+  case HANDLING_FEEDBACK:
+    status = take_words(reading, item->payload, item_types[type].handling == HANDLING_USER_REPORT, error);
+    if (status == STATUS_OK) reading->taking->accepted[type]++;
+    break;
+  case HANDLING_ATTACHMENT: break; // take_attachments
   case HANDLING_COUNT: count(reading->door, type, OUTCOME_DISCARDED, 1); break;
   }
   if (status == STATUS_TOO_LARGE) return status; // a buffer is full; nothing that follows would fit
@@ -388,15 +442,20 @@ static enum status take_item(struct reading *reading, const struct sentry_envelo
 // ---- bodies
 
 static bool is_json_item(uint32_t type) {
-  return item_types[type].handling != HANDLING_COUNT;
+  return item_types[type].handling != HANDLING_COUNT && item_types[type].handling != HANDLING_ATTACHMENT;
 }
 
-// Walks the framing to the end. *out_json_bytes: of the items that will be read.
-static enum status survey(struct reading *reading, struct sentry_envelope envelope, uint64_t *out_json_bytes,
+struct sizes {
+  uint64_t json_bytes;       // of the items that will be read
+  uint64_t attachment_bytes; // what attachments take of a record
+};
+
+// Walks the framing to the end.
+static enum status survey(struct reading *reading, struct sentry_envelope envelope, struct sizes *out_sizes,
                           struct error *error) {
   struct sentry_envelope_item item;
-  uint64_t json_bytes = 0;
-  uint32_t primary = 0;
+  struct sizes sizes = {0};
+  uint32_t primary = 0, attachments = 0;
   enum status status;
   while ((status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
     uint32_t type = type_of(&item);
@@ -406,25 +465,32 @@ static enum status survey(struct reading *reading, struct sentry_envelope envelo
       return error_set(error, STATUS_TOO_LARGE, "an item of type %s of %zu bytes, at most %zu are taken",
                        item_types[type].name, item.payload.len, bytes_max);
     }
-    if (is_json_item(type)) json_bytes += item.payload.len;
+    if (is_json_item(type)) sizes.json_bytes += item.payload.len;
+    if (item_types[type].handling == HANDLING_ATTACHMENT && attachments++ < SENTRY_KEEP_ATTACHMENTS_MAX) {
+      sizes.attachment_bytes +=
+          sentry_keep_attachment_bytes(reading->door->options.attachment_bytes_max, item.payload.len);
+    }
     bool is_primary = item_types[type].handling == HANDLING_EVENT || item_types[type].handling == HANDLING_TRANSACTION;
     if (is_primary && ++primary > 1) return error_set(error, STATUS_INVALID, "more than one event or transaction");
   }
   if (status != STATUS_END) return status;
-  *out_json_bytes = json_bytes;
+  *out_sizes = sizes;
   return STATUS_OK;
 }
 
-static enum status set_up(struct reading *reading, uint64_t json_bytes, struct error *error) {
+static enum status set_up(struct reading *reading, const struct sizes *sizes, struct error *error) {
+  uint64_t json_bytes = sizes->json_bytes;
   reading->json_bytes = json_bytes;
-  enum status status =
-      admission_reserve(reading->door->admission, (size_t)(json_bytes * JSON_COST), &reading->work, error);
+  enum status status = admission_reserve(
+      reading->door->admission, (size_t)(json_bytes * JSON_COST + sizes->attachment_bytes), &reading->work, error);
   if (status != STATUS_OK) return status;
   size_t bytes_max = (size_t)json_bytes * JSON_COST + 65536;
   buffer_init(&reading->scratch, bytes_max);
   buffer_init(&reading->event, bytes_max);
   buffer_init(&reading->traces, bytes_max);
   buffer_init(&reading->logs, bytes_max);
+  sentry_keep_init(&reading->keep, reading->door->options.attachment_bytes_max,
+                   bytes_max + (size_t)sizes->attachment_bytes);
   reading->payloads = take_parser(reading->door);
   return reading->payloads ? STATUS_OK : error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
 }
@@ -435,6 +501,7 @@ static void clear_up(struct reading *reading) {
     buffer_finish(&reading->event);
     buffer_finish(&reading->traces);
     buffer_finish(&reading->logs);
+    sentry_keep_finish(&reading->keep);
     admission_release(reading->door->admission, &reading->work);
   }
   if (reading->payloads) give_parser(reading->door, reading->payloads, reading->json_bytes);
@@ -457,19 +524,25 @@ static enum status read_envelope(struct reading *reading, struct slice body, str
     status = sentry_auth_add_dsn(&reading->auth, slice_from_cstr(envelope.dsn), reading->request->path_project, error);
   }
   if (status == STATUS_OK) status = identify(reading, error);
-  uint64_t json_bytes = 0;
-  if (status == STATUS_OK) status = survey(reading, envelope, &json_bytes, error);
-  if (status == STATUS_OK) status = set_up(reading, json_bytes, error);
+  struct sizes sizes = {0};
+  if (status == STATUS_OK) status = survey(reading, envelope, &sizes, error);
+  if (status == STATUS_OK) status = set_up(reading, &sizes, error);
   if (status != STATUS_OK) return status;
   memcpy(reading->taking->event_id, envelope.event_id, sizeof(envelope.event_id));
   reading->source.event_id = envelope.event_id;
   reading->source.has_sent_at = envelope.has_sent_at;
   reading->source.sent_at_ns = envelope.sent_at_ns;
   struct sentry_envelope_item item;
+  struct sentry_envelope again = envelope;
   while (status == STATUS_OK && (status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
     status = take_item(reading, &item, error);
   }
-  return status == STATUS_END ? STATUS_OK : status;
+  if (status != STATUS_END) return status;
+  while (sizes.attachment_bytes > 0 && sentry_envelope_next(&again, &item, error) == STATUS_OK) {
+    uint32_t type = type_of(&item);
+    if (item_types[type].handling == HANDLING_ATTACHMENT) take_attachment(reading, &item, type);
+  }
+  return STATUS_OK;
 }
 
 static enum status read_event(struct reading *reading, struct slice body, struct error *error) {
@@ -485,7 +558,7 @@ static enum status read_event(struct reading *reading, struct slice body, struct
     status = error_set(error, STATUS_TOO_LARGE, "an event of %zu bytes, at most %zu are taken", json.len,
                        SENTRY_DOOR_EVENT_BYTES_MAX);
   }
-  if (status == STATUS_OK) status = set_up(reading, json.len, error);
+  if (status == STATUS_OK) status = set_up(reading, &(struct sizes){.json_bytes = json.len}, error);
   if (status == STATUS_OK) {
     const struct sentry_envelope_item item = {.type = SLICE_LITERAL("event"), .payload = json};
     status = take_item(reading, &item, error);
@@ -501,7 +574,8 @@ static enum status read_report(struct reading *reading, struct slice body, struc
     status = error_set(error, STATUS_TOO_LARGE, "a report of %zu bytes, at most %zu are taken", body.len,
                        SENTRY_REPORT_BYTES_MAX);
   }
-  if (status == STATUS_OK) status = set_up(reading, body.len + SENTRY_REPORT_BYTES_MAX, error);
+  const struct sizes sizes = {.json_bytes = body.len + SENTRY_REPORT_BYTES_MAX};
+  if (status == STATUS_OK) status = set_up(reading, &sizes, error);
   struct json_value root;
   if (status == STATUS_OK) status = parse(reading, body, &root, error);
   if (status != STATUS_OK) return status;
@@ -559,10 +633,16 @@ void sentry_door_take(struct sentry_door *door, const struct sentry_door_request
   };
   struct error error = {""};
   enum status status = read_request(&reading, &error);
+  if (status == STATUS_OK) sentry_keep_close(&reading.keep);
+  if (reading.keep.items.failed || reading.keep.counts.failed) {
+    status = error_set(&error, STATUS_TOO_LARGE, "what comes beside the event is too large");
+  }
   if (status == STATUS_OK) {
     submit(&reading, JOURNAL_EVENTS, &reading.event);
     submit(&reading, JOURNAL_TRACES, &reading.traces);
     submit(&reading, JOURNAL_LOGS, &reading.logs);
+    submit(&reading, JOURNAL_ITEMS, &reading.keep.items);
+    submit(&reading, JOURNAL_ITEMS, &reading.keep.counts);
   } else {
     fail(taking, status, &error);
   }

@@ -4,6 +4,9 @@
 // is handed on before the whole body has been read, and the answer comes when every part of it is durable. Any thread
 // may call.
 //
+// Attachments up to a size, feedback and client reports go into records beside the event's (receiver/sentry_keep); all
+// other items are counted.
+//
 // Counters: culprit_sentry_requests_total{outcome}, culprit_sentry_items_total{type,outcome} with the outcomes
 // accepted, invalid, discarded (known and not kept) and refused, culprit_sentry_client_discarded_total{reason} (what
 // client reports say an SDK threw away).
@@ -28,7 +31,8 @@ struct sentry_door_options {
   struct sentry_auth_directory directory;
   struct sentry_limit *limit; // NULL: no limits; must outlive the door
   const struct clock *clock;
-  struct metrics *metrics; // must outlive the door
+  struct metrics *metrics;     // must outlive the door
+  size_t attachment_bytes_max; // of one that is kept; 0: none is
 };
 
 struct sentry_door;
@@ -58,6 +62,9 @@ struct sentry_door_request {
   struct slice peer;
   struct slice release, environment, user_agent; // reports
 };
+// Items of type `index` that came since the start and were not refused; false behind the last type.
+bool sentry_door_items(const struct sentry_door *door, uint32_t index, const char **out_type, uint64_t *out_count);
+
 // Called exactly once per sentry_door_take, from any thread, maybe before it returns; must not block. event_id is ""
 // when the body had no event; it and error are valid during the call.
 typedef void (*sentry_door_done_fn)(void *context, enum status status, const char *event_id, const struct error *error);

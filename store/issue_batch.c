@@ -15,22 +15,30 @@ enum status issue_batch_init(struct issue_batch *batch) {
   *batch = (struct issue_batch){0};
   arena_init(&batch->arena, ISSUE_BATCH_MEMORY_MAX);
   batch->events = calloc(ISSUE_BATCH_EVENTS_MAX, sizeof *batch->events);
-  return batch->events ? STATUS_OK : STATUS_NO_MEMORY;
+  batch->items = calloc(ISSUE_BATCH_ITEMS_MAX, sizeof *batch->items);
+  return batch->events && batch->items ? STATUS_OK : STATUS_NO_MEMORY;
 }
 
 void issue_batch_finish(struct issue_batch *batch) {
   free(batch->events);
+  free(batch->items);
   batch->events = NULL;
+  batch->items = NULL;
   arena_finish(&batch->arena);
 }
 
 void issue_batch_clear(struct issue_batch *batch) {
-  batch->count = 0;
+  batch->count = batch->item_count = 0;
   arena_reset(&batch->arena);
 }
 
 bool issue_batch_is_full(const struct issue_batch *batch) {
-  return batch->count == ISSUE_BATCH_EVENTS_MAX || batch->arena.used_bytes >= ISSUE_BATCH_BYTES_MAX;
+  return batch->count == ISSUE_BATCH_EVENTS_MAX || batch->item_count == ISSUE_BATCH_ITEMS_MAX ||
+         batch->arena.used_bytes >= ISSUE_BATCH_BYTES_MAX;
+}
+
+bool issue_batch_is_empty(const struct issue_batch *batch) {
+  return batch->count == 0 && batch->item_count == 0;
 }
 
 static void copy_texts(struct arena *arena, struct issue_event *event) {
@@ -85,5 +93,24 @@ enum status issue_batch_add(struct issue_batch *batch, const struct issue_event 
     return STATUS_TOO_LARGE;
   }
   batch->count++;
+  return STATUS_OK;
+}
+
+enum status issue_batch_add_item(struct issue_batch *batch, const struct issue_item *item) {
+  ASSERT(!issue_batch_is_full(batch));
+  struct issue_item *mine = &batch->items[batch->item_count];
+  *mine = *item;
+  if (item->item.attachment.data.len > ISSUE_BATCH_MEMORY_MAX / 2) return STATUS_TOO_LARGE;
+  struct slice *texts[] = {
+      &mine->item.attachment.filename, &mine->item.attachment.content_type, &mine->item.attachment.attachment_type,
+      &mine->item.attachment.data,     &mine->item.attachment.reason,       &mine->item.feedback.name,
+      &mine->item.feedback.email,      &mine->item.feedback.message,        &mine->item.feedback.url,
+      &mine->item.discarded.reason,    &mine->item.discarded.category};
+  for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) *texts[i] = copy(&batch->arena, *texts[i], SIZE_MAX);
+  if (arena_exhausted(&batch->arena)) {
+    batch->arena.exhausted = false; // as above
+    return STATUS_TOO_LARGE;
+  }
+  batch->item_count++;
   return STATUS_OK;
 }

@@ -117,6 +117,14 @@ int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *conn
 uint32_t issue_rows_evict(struct connection *connection, uint32_t issue, uint32_t stored, int64_t first_row) {
   uint32_t others = stored - (first_row != 0 && stored > 0 ? 1 : 0);
   if (others <= ISSUE_EVENTS_MAX) return 0;
+  struct statement beside = connection_statement(
+      connection,
+      "DELETE FROM attachment WHERE (event_id, project_id) IN (SELECT event_id, project_id FROM event WHERE "
+      "issue_id = ?1 AND id <> ?2 ORDER BY seen_ns, id LIMIT ?3)");
+  statement_bind_i64(&beside, 1, issue);
+  statement_bind_i64(&beside, 2, first_row);
+  statement_bind_i64(&beside, 3, others - ISSUE_EVENTS_MAX);
+  statement_run(&beside);
   struct statement evict =
       connection_statement(connection, "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE issue_id = ?1 AND "
                                        "id <> ?2 ORDER BY seen_ns, id LIMIT ?3)");

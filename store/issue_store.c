@@ -27,6 +27,7 @@ struct issue_store {
   const struct clock *clock;
   struct issue_writer *writer;
   struct issue_memory *memory;
+  struct item_writer *items;
   bool memory_is_complete;
   int64_t batch; // of the last row in recent_events
   uint64_t recall_until_ns;
@@ -82,8 +83,9 @@ enum status issue_store_open(const struct issue_store_options *options, struct i
   uint32_t groups = options->groups_per_day_max ? options->groups_per_day_max : ISSUE_STORE_GROUPS_PER_DAY_MAX;
   store->writer = issue_writer_create(groups);
   store->memory = issue_memory_create();
+  store->items = item_writer_create(options->attachments_bytes_max);
   enum status status = STATUS_NO_MEMORY;
-  if (store->writer && store->memory) {
+  if (store->writer && store->memory && store->items) {
     status = load(store, error);
   } else {
     error_set(error, status, "no memory for the inbox");
@@ -100,6 +102,7 @@ void issue_store_close(struct issue_store *store) {
   if (!store) return;
   issue_writer_destroy(store->writer);
   issue_memory_destroy(store->memory);
+  item_writer_destroy(store->items);
   free(store);
 }
 
@@ -119,18 +122,21 @@ enum status issue_store_write(struct issue_store *store, struct issue_batch *bat
                               uint64_t sequence, struct issue_store_outcome *out_outcome, struct error *error) {
   struct connection *connection = database_write_begin(store->database);
   struct issue_writer_result result = {0};
+  if (!issue_batch_is_empty(batch) && !store->memory_is_complete) recall(store, connection);
   if (batch->count > 0) {
-    if (!store->memory_is_complete) recall(store, connection);
     issue_writer_apply(store->writer, connection, store->memory, batch, clock_wall_ns(store->clock),
                        store->recall_until_ns, &result);
     save_recent(store, connection);
   }
+  item_writer_apply(store->items, connection, store->memory, batch, &result.outcome.items);
   cursor_store_set(connection, cursor, sequence);
   enum status status = database_write_end(store->database, error);
   if (status != STATUS_OK) {
     store->memory_is_complete = false;
+    item_writer_forget(store->items);
     return status;
   }
+  if (result.outcome.items.changed) atomic_u64_add(&store->version, 1);
   if (result.outcome.events + result.outcome.duplicates > 0) {
     store->batch++;
     atomic_u64_add(&store->version, 1);
@@ -181,6 +187,7 @@ static void delete_issue(struct connection *connection, int64_t issue) {
 
 // Takes one event out; true when its issue went with it.
 static bool delete_event(struct connection *connection, int64_t row, int64_t issue) {
+  item_writer_delete_of_event(connection, row);
   struct statement delete = connection_statement(connection, "DELETE FROM event WHERE id = ?1");
   statement_bind_i64(&delete, 1, row);
   statement_run(&delete);
@@ -223,11 +230,12 @@ enum status issue_store_retain(struct issue_store *store, uint64_t keep_ns, uint
     issues += delete_event(connection, row, issue);
     deleted++;
   }
+  uint32_t beside = item_writer_retain(connection, before_ns, events_max);
   if (issues > 0 && deleted < events_max) refresh_known_values(connection);
   enum status status = database_write_end(store->database, error);
   if (status != STATUS_OK) return status;
   if (issues > 0) issue_memory_forget_issues(store->memory);
-  if (deleted > 0) atomic_u64_add(&store->version, 1);
+  if (deleted + beside > 0) atomic_u64_add(&store->version, 1);
   atomic_u64_sub(&store->issue_count, issues);
   atomic_u64_sub(&store->event_count, deleted);
   *out_deleted = deleted;

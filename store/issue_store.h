@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The inbox in SQLite: issues with their hashes, counts, tags, hours and history, and the events kept of each.
+// The inbox in SQLite: issues with their hashes, counts, tags, hours and history, the events kept of each, and what
+// came beside them: attachments, feedback, what SDKs threw away (store/item_writer has their bounds).
 // Everything that changes it is here; store/issue_query reads it.
 //
 // A batch of events and the cursor of the reader that made it are one transaction. An event id that was taken before
@@ -16,6 +17,7 @@
 #include "base/clock.h"
 #include "store/database.h"
 #include "store/issue_batch.h"
+#include "store/item_writer.h"
 
 // New issues a project may make in a day (UTC); what would make more goes to one overflow issue of the project.
 #define ISSUE_STORE_GROUPS_PER_DAY_MAX 10000
@@ -25,7 +27,8 @@ struct issue_store;
 struct issue_store_options {
   struct database *database;
   const struct clock *clock;
-  uint32_t groups_per_day_max; // 0: ISSUE_STORE_GROUPS_PER_DAY_MAX
+  uint32_t groups_per_day_max;    // 0: ISSUE_STORE_GROUPS_PER_DAY_MAX
+  uint64_t attachments_bytes_max; // of all attachments; 0: ITEM_WRITER_BYTES_DEFAULT
 };
 
 enum status issue_store_open(const struct issue_store_options *options, struct issue_store **out_store,
@@ -39,6 +42,7 @@ struct issue_store_outcome {
   uint32_t issues;     // made
   uint32_t regressed;  // issues that were resolved
   uint32_t overflowed; // events sent to an overflow issue
+  struct item_writer_outcome items;
 };
 // Writes the batch and moves `cursor` to `sequence`; the batch may be empty. On failure nothing has changed and the
 // same batch may be written again: STATUS_UNAVAILABLE (locked, full), STATUS_IO, STATUS_NO_MEMORY, STATUS_CORRUPT.
@@ -49,7 +53,8 @@ enum status issue_store_write(struct issue_store *store, struct issue_batch *bat
 enum status issue_store_set_status(struct issue_store *store, uint64_t issue, enum issue_status status,
                                    struct error *error);
 
-// Deletes up to events_max events received over keep_ns ago, oldest first, and issues that have none left.
+// Deletes up to events_max events received over keep_ns ago, oldest first, issues that have none left, and as much of
+// what came beside events. *out_deleted: events.
 enum status issue_store_retain(struct issue_store *store, uint64_t keep_ns, uint32_t events_max, uint32_t *out_deleted,
                                struct error *error);
 

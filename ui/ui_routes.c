@@ -4,7 +4,9 @@
 #include "ui/ui_routes.h"
 
 #include "ui/api/api_answer.h"
+#include "ui/api/api_attachments.h"
 #include "ui/api/api_events.h"
+#include "ui/api/api_feedback.h"
 #include "ui/api/api_health.h"
 #include "ui/api/api_issues.h"
 #include "ui/api/api_projects.h"
@@ -17,7 +19,11 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/v1/issues/{}", api_issues_get, NULL},
     {HTTP_PATCH, "/api/v1/issues/{}", api_issues_patch, NULL},
     {HTTP_GET, "/api/v1/issues/{}/events", api_events_list, NULL},
+    {HTTP_GET, "/api/v1/issues/{}/feedback", api_feedback_of_issue, NULL},
+    {HTTP_GET, "/api/v1/feedback", api_feedback_list, NULL},
     {HTTP_GET, "/api/v1/events/{}", api_events_get, NULL},
+    {HTTP_GET, "/api/v1/events/{}/attachments", api_attachments_list, NULL},
+    {HTTP_GET, "/api/v1/events/{}/attachments/{}", api_attachments_get, NULL},
     {HTTP_GET, "/api/v1/requests/{}", api_requests_get, NULL},
     {HTTP_GET, "/api/v1/projects", api_projects_list, NULL},
     {HTTP_POST, "/api/v1/projects", api_projects_post, NULL},

@@ -31,6 +31,7 @@ struct ui_verdict {
 #define UI_REASON_BYTES_MAX 200
 #define UI_EXPORTERS_MAX    8
 #define UI_POLICIES_MAX     40
+#define UI_ITEM_TYPES_MAX   32
 
 struct ui_received {
   uint64_t requests, items, bytes, refused, rejected;
@@ -67,6 +68,11 @@ struct ui_status {
     } policies[UI_POLICIES_MAX];
     uint32_t policy_count;
   } sampling;
+  struct {
+    const char *type;
+    uint64_t count;           // since the start, without refused ones
+  } items[UI_ITEM_TYPES_MAX]; // of Sentry envelopes; those that came
+  uint32_t item_count;
   struct {
     uint64_t events, duplicates, issues, lag_records;
   } inbox;

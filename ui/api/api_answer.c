@@ -94,7 +94,8 @@ static void reply(struct api_answer *answer) {
     http_request_add_header(request, "Content-Encoding", "gzip");
     body = buffer_slice(&packed);
   }
-  http_request_reply(request, answer->created ? 201 : 200, "application/json", body);
+  http_request_reply(request, answer->created ? 201 : 200,
+                     answer->content_type ? answer->content_type : "application/json", body);
   buffer_finish(&packed);
 }
 

@@ -21,6 +21,7 @@ struct api_answer {
   const char *field;         // of the failure
   struct error error;
   char etag[64];              // "": none
+  const char *content_type;   // of the body; NULL: JSON
   bool not_modified, created; // 304, 201
 };
 

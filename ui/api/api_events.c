@@ -4,7 +4,8 @@
 #include "ui/api/api_events.h"
 
 #include "store/issue_query.h"
-#include "ui/api/api_answer.h"
+#include "ui/api/api_attachments.h"
+#include "ui/api/api_feedback.h"
 
 #define LIMIT_STANDARD (ISSUE_EVENTS_MAX + 1)
 #define LIMIT_MAX      200
@@ -112,8 +113,10 @@ static enum status write_event(struct api_answer *answer, const struct issue_eve
   api_answer_hex(answer, "next", issue_query_next(reader, event, &answer->arena));
   write_json(answer, "grouping", grouping);
   write_json(answer, "document", document);
+  enum status status = api_attachments_write(answer, event->event_id.ptr);
+  if (status == STATUS_OK) status = api_feedback_write(answer, event->event_id.ptr);
   json_end_object(&answer->json);
-  return STATUS_OK;
+  return status;
 }
 
 static enum status get(struct api_answer *answer) {

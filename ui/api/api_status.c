@@ -3,6 +3,7 @@
 // The collector fills a struct ui_status; this file only gives its numbers their names.
 #include "ui/api/api_status.h"
 
+#include "store/item_query.h"
 #include "ui/api/api_answer.h"
 
 static const char *const no_parameters[] = {NULL};
@@ -126,6 +127,36 @@ static void write_machine(struct api_answer *answer, const struct ui_status *sta
   end(answer);
 }
 
+static void write_items(struct api_answer *answer, const struct ui_status *status) {
+  begin(answer, "items");
+  for (uint32_t i = 0; i < status->item_count; i++)
+    api_answer_number(answer, status->items[i].type, status->items[i].count);
+  end(answer);
+}
+
+// What SDKs threw away before they sent. The page is of use while the inbox cannot be read, too: null then.
+static void write_client_reports(struct api_answer *answer) {
+  json_key(&answer->json, "client_reports");
+  struct item_discarded_row *rows = arena_alloc_array(&answer->arena, ITEM_QUERY_DISCARDED_MAX, sizeof *rows);
+  if (!rows || api_answer_read(answer) != STATUS_OK) {
+    json_write_null(&answer->json);
+    return;
+  }
+  uint32_t count = item_query_discarded(answer->reader, answer->now_ns, &answer->arena, rows);
+  json_begin_array(&answer->json);
+  for (uint32_t i = 0; i < count; i++) {
+    json_begin_object(&answer->json);
+    api_answer_text(answer, "project", rows[i].project);
+    api_answer_text(answer, "reason", rows[i].reason);
+    api_answer_text(answer, "category", rows[i].category);
+    api_answer_number(answer, "quantity", rows[i].quantity);
+    api_answer_number(answer, "quantity_24h", rows[i].quantity_day);
+    api_answer_time(answer, "since", rows[i].since_ns);
+    json_end_object(&answer->json);
+  }
+  json_end_array(&answer->json);
+}
+
 static enum status get(struct api_answer *answer) {
   struct ui_status status = {0};
   answer->ui->status(answer->ui->context, &status);
@@ -147,6 +178,8 @@ static enum status get(struct api_answer *answer) {
   write_received(answer, "metrics", &status.metrics);
   write_received(answer, "events", &status.events);
   end(answer);
+  write_items(answer, &status);
+  write_client_reports(answer);
   write_sampling(answer, &status);
   write_storage(answer, &status);
   write_exporters(answer, &status);

@@ -32,7 +32,7 @@ struct memory_sink {
   struct {
     uint8_t *ptr;
     size_t len;
-  } of_kind[JOURNAL_METRICS + 1]; // the last one of each kind
+  } of_kind[JOURNAL_ITEMS + 1]; // the last one of each kind
   sink_done_fn kept_done;
   void *kept_context;
 };
@@ -47,7 +47,7 @@ static inline void memory_sink_meet(struct memory_sink *sink) {
 static inline enum status memory_sink_scan(struct memory_sink *sink, enum journal_kind kind, struct slice body,
                                            struct error *error) {
   sink->items = sink->rejected = 0;
-  if (kind == JOURNAL_EVENTS) {
+  if (kind == JOURNAL_EVENTS || kind == JOURNAL_ITEMS) {
     sink->items = 1;
     return STATUS_OK;
   }
@@ -120,7 +120,7 @@ static inline struct sink memory_sink_init(struct memory_sink *sink) {
 
 static inline void memory_sink_finish(struct memory_sink *sink) {
   free(sink->body);
-  for (size_t kind = 0; kind <= JOURNAL_METRICS; kind++) free(sink->of_kind[kind].ptr);
+  for (size_t kind = 0; kind <= JOURNAL_ITEMS; kind++) free(sink->of_kind[kind].ptr);
   condition_finish(&sink->changed);
   mutex_finish(&sink->mutex);
 }

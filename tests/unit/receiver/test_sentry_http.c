@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "base/json.h"
+#include "proto/sentry_item.h"
 #include "tests/unit/net/raw_http.h"
 #include "tests/unit/receiver/memory_sink.h"
 
@@ -61,7 +62,12 @@ static int setup(void **state) {
   const struct admission_options limits = {.sink = sink, .budget = &f->budget, .decoded_bytes_max = 8 << 20};
   f->otlp = otlp_door_create(&(struct otlp_door_options){.limits = limits, .project = 7, .metrics = f->metrics});
   f->door = sentry_door_create(&(struct sentry_door_options){
-      .limits = limits, .directory = {.find = find}, .clock = &f->clock.clock, .metrics = f->metrics});
+      .limits = limits,
+      .directory = {.find = find},
+      .clock = &f->clock.clock,
+      .metrics = f->metrics,
+      .attachment_bytes_max = 10,
+  });
   f->http = sentry_http_create(f->door, f->otlp);
   struct http_server_options server = {.address = "127.0.0.1:0",
                                        .on_refusal = sentry_http_refuse,
@@ -219,7 +225,7 @@ static void test_every_item_finds_its_place(void **state) {
   struct fixture *f = *state;
   assert_int_equal(post(f, "/api/3/envelope/", AUTH, MIXED), 200);
   assert_string_equal(f->body, "{\"id\":\"" ID "\"}");
-  assert_int_equal(f->sink.submits, 2);
+  assert_int_equal(f->sink.submits, 3);
   assert_true(f->sink.of_kind[JOURNAL_TRACES].len > 0 && f->sink.of_kind[JOURNAL_LOGS].len > 0);
   assert_int_equal(items(f, "transaction", "accepted"), 1);
   assert_int_equal(items(f, "log", "accepted"), 1);
@@ -229,6 +235,111 @@ static void test_every_item_finds_its_place(void **state) {
   assert_int_equal(metrics_get(metrics_series(f->metrics, METRICS_COUNTER, "culprit_sentry_client_discarded_total",
                                               "reason=\"before_send\"", "")),
                    4);
+}
+
+// What was kept beside the event, as the journal takes it.
+static const char *beside(struct fixture *f) {
+  static char text[8192];
+  snprintf(text, sizeof(text), "%.*s", (int)f->sink.of_kind[JOURNAL_ITEMS].len,
+           (const char *)f->sink.of_kind[JOURNAL_ITEMS].ptr);
+  return text;
+}
+
+static void test_attachments_are_kept_up_to_a_size(void **state) {
+  struct fixture *f = *state;
+  // The event that names the attachments comes behind one of them, and its id is in it alone.
+  static const char body[] = "{}\n{\"type\":\"attachment\",\"length\":5,\"filename\":\"a.txt\",\"content_type\":"
+                             "\"text/plain\",\"attachment_type\":\"event.attachment\"}\na\nb\nc\n"
+                             "{\"type\":\"event\"}\n{\"event_id\":\"" ID "\"}\n"
+                             "{\"type\":\"attachment\",\"length\":11,\"filename\":\"b\"}\n12345678901\n";
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, body), 200);
+  assert_string_equal(f->body, "{\"id\":\"" ID "\"}");
+  assert_int_equal(f->sink.submits, 2);
+  assert_string_equal(beside(f),
+                      "{}\n{\"type\":\"attachment\",\"length\":5,\"event_id\":\"" ID "\",\"bytes\":5,\"filename\":"
+                      "\"a.txt\",\"content_type\":\"text/plain\",\"attachment_type\":\"event.attachment\"}\na\nb\nc\n"
+                      "{\"type\":\"attachment\",\"length\":0,\"event_id\":\"" ID "\",\"bytes\":11,\"filename\":\"b\","
+                      "\"reason\":\"11 bytes are over the limit of 10 bytes (sentry.attachment_max_bytes)\"}\n\n");
+  assert_int_equal(items(f, "attachment", "accepted"), 1);
+  assert_int_equal(items(f, "attachment", "discarded"), 1);
+}
+
+static void test_an_attachment_without_an_event_is_nobodys(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{}\n{\"type\":\"attachment\"}\nabc\n"), 200);
+  assert_int_equal(f->sink.submits, 0);
+  assert_int_equal(items(f, "attachment", "discarded"), 1);
+}
+
+static void test_a_request_has_so_many_attachments(void **state) {
+  struct fixture *f = *state;
+  struct buffer body;
+  buffer_init(&body, 1 << 20);
+  buffer_append_cstr(&body, "{\"event_id\":\"" ID "\"}\n");
+  for (int i = 0; i < 33; i++) buffer_printf(&body, "{\"type\":\"attachment\",\"filename\":\"%d\"}\nx\n", i);
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH, buffer_slice(&body)), 200);
+  buffer_finish(&body);
+  assert_int_equal(items(f, "attachment", "accepted"), 30);
+  assert_int_equal(items(f, "attachment", "discarded"), 3);
+  assert_contains(beside(f), "\"filename\":\"29\"");
+  assert_null(strstr(beside(f), "\"filename\":\"30\""));
+}
+
+#define WORDS "{\"contexts\":{\"feedback\":{\"message\":\"slow\",\"contact_email\":\"a@b.example\"}}}"
+
+static void test_words_of_people_are_no_errors(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{\"event_id\":\"" ID "\"}\n{\"type\":\"feedback\"}\n" WORDS "\n"),
+                   200);
+  assert_string_equal(f->body, "{\"id\":\"" ID "\"}");
+  assert_int_equal(f->sink.submits, 1);
+  assert_string_equal(beside(f), "{}\n{\"type\":\"feedback\",\"length\":0,\"id\":\"" ID "\",\"report\":false,\"email\":"
+                                 "\"a@b.example\",\"message\":\"slow\"}\n\n");
+  // The same as an event, on the old path too.
+  assert_int_equal(post(f, "/api/3/store/", AUTH, WORDS), 200);
+  assert_int_equal(f->sink.of_kind[JOURNAL_EVENTS].len, 0);
+  assert_int_equal(items(f, "event", "accepted"), 1);
+  // A report of an event in the same envelope.
+  assert_int_equal(
+      post(f, "/api/3/envelope/", AUTH, ENVELOPE "{\"type\":\"user_report\"}\n{\"comments\":\"oh\",\"name\":\"Al\"}\n"),
+      200);
+  assert_contains(beside(f), "\"event_id\":\"" ID "\",\"report\":true,\"name\":\"Al\",\"message\":\"oh\"}");
+  // Without a message there is nothing to keep, and the envelope is none the worse.
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, ENVELOPE "{\"type\":\"user_report\"}\n{\"comments\":\" \"}\n"),
+                   200);
+  assert_int_equal(items(f, "user_report", "invalid"), 1);
+  assert_int_equal(items(f, "user_report", "accepted"), 1);
+}
+
+static void test_what_an_sdk_threw_away_is_told(void **state) {
+  struct fixture *f = *state;
+  struct buffer body;
+  buffer_init(&body, 1 << 20);
+  buffer_append_cstr(&body,
+                     "{}\n{\"type\":\"client_report\"}\n{\"discarded_events\":[{\"reason\":\"Drop Table\",\"category\":"
+                     "\"log_item\",\"quantity\":2},{\"reason\":\"sample_rate\",\"category\":7,\"quantity\":0}");
+  for (int i = 0; i < 205; i++) buffer_printf(&body, ",{\"reason\":\"r%d\",\"category\":\"error\",\"quantity\":3}", i);
+  buffer_append_cstr(&body, "]}\n");
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH, buffer_slice(&body)), 200);
+  buffer_finish(&body);
+  assert_int_equal(f->sink.submits, 1);
+  struct json_parser *parser = json_parser_create(1 << 20);
+  struct sentry_item_reader reader;
+  struct sentry_item item;
+  uint32_t count = 0;
+  uint64_t quantity = 0;
+  struct slice stored = slice_make(f->sink.of_kind[JOURNAL_ITEMS].ptr, f->sink.of_kind[JOURNAL_ITEMS].len);
+  assert_int_equal(sentry_item_open(&reader, parser, stored, NULL), STATUS_OK);
+  while (sentry_item_next(&reader, &item, NULL) == STATUS_OK) {
+    assert_int_equal(item.kind, SENTRY_ITEM_DISCARDED);
+    bool is_other = slice_equal_cstr(item.discarded.reason, "other");
+    assert_int_equal(is_other, count == 0 || count == 200); // an odd word, and all that are too many
+    quantity += item.discarded.quantity;
+    count++;
+  }
+  json_parser_destroy(parser);
+  assert_int_equal(count, 201);
+  assert_int_equal(quantity, 2 + 205 * 3);
 }
 
 static void test_nothing_of_a_broken_envelope_is_taken(void **state) {
@@ -366,6 +477,11 @@ int main(void) {
       TEST(test_bodies_may_be_encoded),
       TEST(test_chunked_bodies_are_taken),
       TEST(test_every_item_finds_its_place),
+      TEST(test_attachments_are_kept_up_to_a_size),
+      TEST(test_an_attachment_without_an_event_is_nobodys),
+      TEST(test_a_request_has_so_many_attachments),
+      TEST(test_words_of_people_are_no_errors),
+      TEST(test_what_an_sdk_threw_away_is_told),
       TEST(test_nothing_of_a_broken_envelope_is_taken),
       TEST(test_answers_wait_for_every_part),
       TEST(test_sizes),

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// How it works: the items are written anew one by one; when none of them changed, the payload stays what it was.
+#include "collector/intake_items.h"
+
+#include "proto/sentry_item.h"
+
+#define TEXT_BYTES_MAX ((size_t)256 << 10) // of one scrubbed text
+
+struct scrubbing {
+  const struct scrub *scrub;
+  struct buffer texts[3]; // of the item in hand
+  bool changed;
+};
+
+static struct slice scrub_one(struct scrubbing *scrubbing, uint32_t at, enum scrub_text_kind kind, struct slice text) {
+  struct buffer *out = &scrubbing->texts[at];
+  buffer_clear(out);
+  if (!scrubbing->scrub || !scrub_text(scrubbing->scrub, kind, text, out)) return text;
+  scrubbing->changed = true;
+  return out->failed ? SLICE_LITERAL(SCRUB_FILTERED) : buffer_slice(out);
+}
+
+static void scrub_item(struct scrubbing *scrubbing, struct sentry_item *item) {
+  struct sentry_feedback *feedback = &item->feedback;
+  struct sentry_item_attachment *attachment = &item->attachment;
+  switch (item->kind) {
+  case SENTRY_ITEM_ATTACHMENT:
+    attachment->filename = scrub_one(scrubbing, 0, SCRUB_TEXT_MESSAGE, attachment->filename);
+    break;
+  case SENTRY_ITEM_FEEDBACK:
+    feedback->message = scrub_one(scrubbing, 0, SCRUB_TEXT_MESSAGE, feedback->message);
+    feedback->name = scrub_one(scrubbing, 1, SCRUB_TEXT_MESSAGE, feedback->name);
+    feedback->url = scrub_one(scrubbing, 2, SCRUB_TEXT_URL, feedback->url);
+    break;
+  case SENTRY_ITEM_DISCARDED: break;
+  }
+}
+
+static enum status rewrite(struct scrubbing *scrubbing, struct json_parser *parser, struct slice body,
+                           struct buffer *out, uint32_t *out_items, struct error *error) {
+  struct sentry_item_reader reader;
+  struct sentry_item item;
+  enum status status = sentry_item_open(&reader, parser, body, error);
+  while (status == STATUS_OK && (status = sentry_item_next(&reader, &item, error)) == STATUS_OK) {
+    scrub_item(scrubbing, &item);
+    sentry_item_write(out, &item);
+    ++*out_items;
+  }
+  return status == STATUS_END ? STATUS_OK : status;
+}
+
+enum status intake_items_scrub(const struct scrub *scrub, struct slice body, struct buffer *out, struct slice *out_body,
+                               uint32_t *out_items, struct error *error) {
+  struct json_parser *parser = json_parser_create(SENTRY_ENVELOPE_HEADER_BYTES_MAX);
+  if (!parser) return error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
+  struct scrubbing scrubbing = {.scrub = scrub && scrub_is_enabled(scrub) ? scrub : NULL};
+  const size_t texts = sizeof scrubbing.texts / sizeof scrubbing.texts[0];
+  for (size_t i = 0; i < texts; i++) buffer_init(&scrubbing.texts[i], TEXT_BYTES_MAX);
+  uint32_t items = 0;
+  enum status status = rewrite(&scrubbing, parser, body, out, &items, error);
+  for (size_t i = 0; i < texts; i++) buffer_finish(&scrubbing.texts[i]);
+  json_parser_destroy(parser);
+  if (status == STATUS_OK && scrubbing.changed && out->failed) {
+    status = error_set(error, STATUS_TOO_LARGE, "the scrubbed items are too large");
+  }
+  if (status != STATUS_OK) return status;
+  *out_body = scrubbing.changed ? buffer_slice(out) : body;
+  *out_items = items;
+  return STATUS_OK;
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What intake does with a payload of JOURNAL_ITEMS: every item is read, what people wrote is scrubbed like any text for
+// people. The e-mail address in a feedback's own field stays: it was given so that somebody may answer. Attachments are
+// kept as they are. Pure; any thread.
+#ifndef COLLECTOR_INTAKE_ITEMS_H
+#define COLLECTOR_INTAKE_ITEMS_H
+
+#include "processor/scrub.h"
+
+// *out_body is `body` when nothing was to change, else what was appended to `out`; *out_items counts its items.
+// STATUS_INVALID, STATUS_TOO_LARGE over the ceiling of `out`, STATUS_UNAVAILABLE for want of memory. scrub may be NULL.
+enum status intake_items_scrub(const struct scrub *scrub, struct slice body, struct buffer *out, struct slice *out_body,
+                               uint32_t *out_items, struct error *error);
+
+#endif
