@@ -98,6 +98,25 @@ static inline const uint8_t *check_scalar(struct otlp_scan *scan, uint32_t tag, 
   }
 }
 
+// One bit per (length, first byte, last byte).
+static uint32_t key_bit(struct slice key) {
+  uint32_t first = key.len ? key.ptr[0] : 0, last = key.len ? key.ptr[key.len - 1] : 0;
+  uint32_t mixed =
+      (uint32_t)key.len * UINT32_C(0x9e3779b1) ^ first * UINT32_C(0x85ebca6b) ^ last * UINT32_C(0xc2b2ae35);
+  return mixed >> 22;
+}
+
+void otlp_key_filter_add(struct otlp_key_filter *filter, struct slice key) {
+  uint32_t bit = key_bit(key);
+  filter->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
+}
+
+static inline bool key_filter_has(const struct otlp_key_filter *filter, struct slice key) {
+  if (!filter) return false;
+  uint32_t bit = key_bit(key);
+  return (filter->bits[bit / 64] >> (bit % 64)) & 1;
+}
+
 void otlp_key_memory_begin(struct otlp_key_memory *memory, otlp_key_is_plain_fn is_plain, const void *context,
                            uint64_t number) {
   if (memory->number != number || memory->is_plain != is_plain) memset(memory, 0, sizeof(*memory));
@@ -144,24 +163,48 @@ static inline uint32_t key_slot(struct slice key) {
 static_assert(OTLP_KEY_MEMORY_SLOTS == 256, "key_slot makes 8 bits");
 
 static inline bool is_known(const struct otlp_known_key *known, struct slice key) {
-  return known->len == key.len && (key.len == 0 || key_equal(known->key, key.ptr, key.len)); // no key is no secret
+  return known->len == key.len && key.len > 0 && key_equal(known->key, key.ptr, key.len);
 }
 
-// Two places for each key, so that two that are used side by side do not push each other out.
-__attribute__((noinline)) static void judge_unknown(struct otlp_key_memory *memory, struct slice key, uint32_t slot) {
-  if (is_known(&memory->known[slot ^ 1], key)) return;
+// Two places for each key, so that two that are used side by side do not push each other out. NULL: not known.
+static inline const struct otlp_known_key *find_key(const struct otlp_key_memory *memory, struct slice key) {
+  const uint32_t slot = key_slot(key);
+  if (is_known(&memory->known[slot], key)) return &memory->known[slot];
+  return is_known(&memory->known[slot ^ 1], key) ? &memory->known[slot ^ 1] : NULL;
+}
+
+// A key, valid UTF-8, that is not known.
+__attribute__((noinline)) static void judge_unknown(const struct otlp_scan *scan, struct slice key) {
+  struct otlp_key_memory *memory = scan->keys;
+  if (key.len == 0) return; // no key is no secret
   if (!memory->is_plain(memory->context, key)) {
     memory->met = true;
-  } else if (key.len <= OTLP_KEY_MEMORY_KEY_BYTES && key.len > 0) {
+  } else if (key.len <= OTLP_KEY_MEMORY_KEY_BYTES) {
+    uint32_t slot = key_slot(key);
     if (memory->known[slot].len > 0) slot ^= 1;
-    memory->known[slot].len = (uint8_t)key.len;
-    memcpy(memory->known[slot].key, key.ptr, key.len);
+    struct otlp_known_key *known = &memory->known[slot];
+    known->len = (uint8_t)key.len;
+    known->next = (uint8_t)slot;
+    known->wanted = key_filter_has(scan->filter, key);
+    memcpy(known->key, key.ptr, key.len);
   }
 }
 
-static inline void judge_key(struct otlp_key_memory *memory, struct slice key) {
-  const uint32_t slot = key_slot(key);
-  if (!is_known(&memory->known[slot], key)) judge_unknown(memory, key, slot);
+static inline void judge_key(const struct otlp_scan *scan, struct slice key) {
+  if (!find_key(scan->keys, key)) judge_unknown(scan, key);
+}
+
+// The same, trying first what came next the last time.
+static inline const struct otlp_known_key *guess_key(struct otlp_key_memory *memory, struct slice key) {
+  struct otlp_known_key *last = &memory->known[memory->last];
+  const struct otlp_known_key *known = &memory->known[last->next];
+  if (!is_known(known, key)) {
+    known = find_key(memory, key);
+    if (!known) return NULL;
+    last->next = (uint8_t)(known - memory->known);
+  }
+  memory->last = last->next;
+  return known;
 }
 
 enum open_kind { OPEN_ANY, OPEN_ARRAY, OPEN_KVLIST, OPEN_KEY_VALUE };
@@ -196,7 +239,7 @@ static const uint8_t *nested_field(struct otlp_scan *scan, struct nesting *nesti
     kind = tag == WIRE_TAG(5, WIRE_BYTES) ? OPEN_ARRAY : OPEN_KVLIST;
   } else if (top->kind == OPEN_KEY_VALUE && tag == WIRE_TAG(1, WIRE_BYTES)) {
     at = otlp_any_string(scan, at, top->end, &content);
-    if (at && scan->keys) judge_key(scan->keys, content);
+    if (at && scan->keys) judge_key(scan, content);
     return at;
   } else if (top->kind == OPEN_KEY_VALUE && tag == WIRE_TAG(3, WIRE_VARINT)) {
     return wire_varint(at, top->end, &number);
@@ -257,8 +300,35 @@ bool otlp_any_check(struct otlp_scan *scan, struct slice message) {
   return true;
 }
 
-bool otlp_any_check_key_value(struct otlp_scan *scan, struct slice message, struct slice *out_key) {
-  if (!count_attribute(scan, message.ptr)) return false;
+// What nearly every attribute is: a known key and then a value, both with a length of one byte, and nothing else.
+//
+//   0A n key… 12 m value…
+//
+// The known key, or NULL where any of it is otherwise.
+static inline const struct otlp_known_key *split_common(struct otlp_key_memory *memory, struct slice message,
+                                                        struct slice *out_key, struct slice *out_value) {
+  const uint8_t *at = message.ptr;
+  if (message.len < 4 || at[0] != WIRE_TAG(1, WIRE_BYTES)) return NULL;
+  const size_t key_len = at[1];
+  if (key_len + 4 > message.len) return NULL;
+  const uint8_t *value = at + 2 + key_len;
+  const size_t value_len = value[1];
+  if (((key_len | value_len) & 0x80) || value[0] != WIRE_TAG(2, WIRE_BYTES)) return NULL;
+  if (key_len + 4 + value_len != message.len) return NULL;
+  *out_key = slice_make(at + 2, key_len);
+  *out_value = slice_make(value + 2, value_len);
+  return guess_key(memory, *out_key);
+}
+
+// A string and nothing else, shorter than 128 bytes and ASCII.
+static inline bool is_short_ascii(struct slice value) {
+  return value.len >= 2 && value.ptr[0] == WIRE_TAG(1, WIRE_BYTES) && value.ptr[1] == value.len - 2 &&
+         value.len < 130 && wire_is_ascii(slice_make(value.ptr + 2, value.len - 2));
+}
+
+// Whatever else is allowed in a KeyValue.
+__attribute__((noinline)) static bool check_any_key_value(struct otlp_scan *scan, struct slice message,
+                                                          struct slice *out_key, bool *out_wanted) {
   const uint8_t *at = message.ptr, *end = wire_end(message);
   struct slice key = {NULL, 0}, value;
   uint64_t number;
@@ -278,9 +348,20 @@ bool otlp_any_check_key_value(struct otlp_scan *scan, struct slice message, stru
     }
     if (!at) return otlp_any_fail(scan, &key_value_message, tag, field);
   }
-  if (scan->keys) judge_key(scan->keys, key);
+  if (scan->keys) judge_key(scan, key);
   *out_key = key;
+  *out_wanted = key_filter_has(scan->filter, key);
   return true;
+}
+
+bool otlp_any_check_key_value(struct otlp_scan *scan, struct slice message, struct slice *out_key, bool *out_wanted) {
+  if (!count_attribute(scan, message.ptr)) return false;
+  struct slice value;
+  const struct otlp_known_key *known = scan->keys ? split_common(scan->keys, message, out_key, &value) : NULL;
+  if (!known) return check_any_key_value(scan, message, out_key, out_wanted);
+  *out_wanted = known->wanted;
+  if (is_short_ascii(value) || otlp_any_check(scan, value)) return true;
+  return otlp_any_fail(scan, &key_value_message, WIRE_TAG(2, WIRE_BYTES), value.ptr - 2);
 }
 
 static void set_any(struct otlp_any *any, enum otlp_any_kind kind) {

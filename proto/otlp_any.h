@@ -43,8 +43,9 @@ static inline const uint8_t *otlp_any_string(struct otlp_scan *scan, const uint8
   return next;
 }
 
-// Validates a KeyValue message and counts it. *out_key is its key, the last one.
-bool otlp_any_check_key_value(struct otlp_scan *scan, struct slice message, struct slice *out_key);
+// Validates a KeyValue message and counts it. *out_key is its key, the last one; *out_wanted says whether the scan has
+// a filter that lets it pass.
+bool otlp_any_check_key_value(struct otlp_scan *scan, struct slice message, struct slice *out_key, bool *out_wanted);
 // Validates an AnyValue message (nesting level 1).
 bool otlp_any_check(struct otlp_scan *scan, struct slice message);
 

@@ -67,24 +67,6 @@ const char *otlp_signal_name(enum otlp_signal signal) {
   return names[signal];
 }
 
-// One bit per (length, first byte, last byte).
-static uint32_t key_bit(struct slice key) {
-  uint32_t first = key.len ? key.ptr[0] : 0, last = key.len ? key.ptr[key.len - 1] : 0;
-  uint32_t mixed =
-      (uint32_t)key.len * UINT32_C(0x9e3779b1) ^ first * UINT32_C(0x85ebca6b) ^ last * UINT32_C(0xc2b2ae35);
-  return mixed >> 22;
-}
-
-void otlp_key_filter_add(struct otlp_key_filter *filter, struct slice key) {
-  uint32_t bit = key_bit(key);
-  filter->bits[bit / 64] |= UINT64_C(1) << (bit % 64);
-}
-
-static bool key_filter_has(const struct otlp_key_filter *filter, struct slice key) {
-  uint32_t bit = key_bit(key);
-  return (filter->bits[bit / 64] >> (bit % 64)) & 1;
-}
-
 // Whose attributes are reported; the scan also walks some that never are.
 struct owner {
   bool reported;
@@ -95,9 +77,10 @@ struct owner {
 static inline const uint8_t *read_attribute(struct otlp_scan *scan, struct owner owner, const uint8_t *at,
                                             const uint8_t *end, struct slice *out_key) {
   struct slice message;
+  bool wanted;
   at = wire_bytes(at, end, &message);
-  if (!at || !otlp_any_check_key_value(scan, message, out_key)) return NULL;
-  if (owner.reported && scan->filter && key_filter_has(scan->filter, *out_key)) {
+  if (!at || !otlp_any_check_key_value(scan, message, out_key, &wanted)) return NULL;
+  if (wanted && owner.reported) {
     struct otlp_attribute attribute = otlp_any_decode_key_value(message);
     scan->on_attribute(scan->context, owner.is, &attribute);
   }

@@ -152,18 +152,23 @@ void otlp_key_filter_add(struct otlp_key_filter *filter, struct slice key);
 typedef void (*otlp_attribute_fn)(void *context, enum otlp_owner owner, const struct otlp_attribute *attribute);
 
 // A second thing a scan may be asked: is there a key, at any depth of any attribute or body, that somebody wants? Every
-// key is judged once and remembered when it is plain, which nearly all are: the same few dozen keys come in every span.
-// One memory per thread, reused from scan to scan; it copies the keys.
+// key is judged once and remembered when it is plain, which nearly all are: the same few dozen keys come in every span,
+// most of them in the same order, so that the memory also makes a guess at the next one. What is remembered of a key is
+// that it is plain, that it is valid UTF-8, and whether the filter lets it pass.
+// One memory per thread, reused from scan to scan with the same filter; it copies the keys.
 #define OTLP_KEY_MEMORY_SLOTS     256
-#define OTLP_KEY_MEMORY_KEY_BYTES 63 // longer keys are judged each time
+#define OTLP_KEY_MEMORY_KEY_BYTES 61 // longer keys are judged each time
 typedef bool (*otlp_key_is_plain_fn)(const void *context, struct slice key);
 struct otlp_key_memory {
   otlp_key_is_plain_fn is_plain;
   const void *context;
   uint64_t number;
-  bool met; // a key that is not plain was met since otlp_key_memory_begin
+  bool met;     // a key that is not plain was met since otlp_key_memory_begin
+  uint8_t last; // slot of the attribute key met last
   struct otlp_known_key {
-    uint8_t len; // 0: free
+    uint8_t len;  // 0: free
+    uint8_t next; // slot of the key that followed it last time
+    bool wanted;  // passes the scan's filter
     uint8_t key[OTLP_KEY_MEMORY_KEY_BYTES];
   } known[OTLP_KEY_MEMORY_SLOTS];
 };

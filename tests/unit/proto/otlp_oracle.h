@@ -305,6 +305,58 @@ static inline bool oracle_request_in_pieces(enum otlp_signal signal, struct slic
   return false;
 }
 
+// What a scan said: how it ended, and what it reported through a filter that lets about half of all keys pass.
+struct oracle_account {
+  enum status status;
+  uint32_t items, reported;
+  uint64_t reports; // all of them, hashed
+  struct error error;
+};
+
+static inline void oracle_note(void *context, enum otlp_owner owner, const struct otlp_attribute *attribute) {
+  struct oracle_account *account = context;
+  account->reported++;
+  for (size_t i = 0; i < attribute->key.len; i++)
+    account->reports = (account->reports ^ attribute->key.ptr[i]) * UINT64_C(0x100000001b3);
+  account->reports += (uint64_t)owner + 1;
+}
+
+static inline struct oracle_account oracle_scan(enum otlp_signal signal, struct slice payload,
+                                                struct otlp_key_memory *keys) {
+  struct oracle_account account = {.status = STATUS_OK};
+  struct otlp_key_filter filter;
+  memset(filter.bits, 0xa6, sizeof(filter.bits));
+  struct otlp_scan scan;
+  struct otlp_item item;
+  otlp_scan_init(&scan, signal, payload, NULL);
+  scan.filter = &filter;
+  scan.on_attribute = oracle_note;
+  scan.context = &account;
+  scan.keys = keys;
+  while ((account.status = otlp_scan_next(&scan, &item, &account.error)) == STATUS_OK) account.items++;
+  return account;
+}
+
+static inline bool oracle_every_key_is_plain(const void *context, struct slice key) {
+  (void)context;
+  ASSERT(key.len > 0);
+  return true;
+}
+
+// A scan that remembers keys says what one without a memory says: while it learns them, and when it knows them.
+static inline void oracle_key_memory_changes_nothing(enum otlp_signal signal, struct slice payload) {
+  struct otlp_key_memory keys;
+  memset(&keys, 0, sizeof(keys));
+  struct oracle_account plain = oracle_scan(signal, payload, NULL);
+  for (int round = 0; round < 2; round++) {
+    otlp_key_memory_begin(&keys, oracle_every_key_is_plain, NULL, 1);
+    struct oracle_account with_memory = oracle_scan(signal, payload, &keys);
+    ASSERT(with_memory.status == plain.status && with_memory.items == plain.items);
+    ASSERT(with_memory.reported == plain.reported && with_memory.reports == plain.reports);
+    ASSERT(plain.status == STATUS_END || strcmp(with_memory.error.text, plain.error.text) == 0);
+  }
+}
+
 // Scans to the end; when the scan accepts, asks protobuf-c and compares. *out_items and error may be NULL.
 static inline bool otlp_oracle_accepts(enum otlp_signal signal, struct slice payload, uint32_t *out_items,
                                        struct error *error) {
@@ -312,6 +364,7 @@ static inline bool otlp_oracle_accepts(enum otlp_signal signal, struct slice pay
   struct otlp_item item;
   uint32_t items = 0;
   enum status status;
+  oracle_key_memory_changes_nothing(signal, payload);
   otlp_scan_init(&scan, signal, payload, NULL);
   while ((status = otlp_scan_next(&scan, &item, error)) == STATUS_OK) ASSERT(item.index == items++);
   if (status != STATUS_END) return false;
