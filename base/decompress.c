@@ -19,7 +19,7 @@
 
 #define STEP_BYTES_MIN      ((size_t)16 * 1024)
 #define ZSTD_WINDOW_LOG_MAX 23 // 8 MiB, what RFC 8878 asks decoders for
-#define ZSTD_LEVEL          1
+#define ZSTD_LEVEL          (-3) // half as fast again as 1 on OTLP, for a seventh more bytes
 #define GZIP_LEVEL          1
 #define ZLIB_WINDOW         15
 #define ZLIB_GZIP           16 // added to the window: gzip instead of zlib framing

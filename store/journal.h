@@ -67,7 +67,7 @@ enum status journal_open(const struct journal_options *options, struct journal *
 // Writes and syncs what is pending, answers it, ends the writer. Readers must be closed before.
 void journal_close(struct journal *journal);
 
-// One record to append. Slices are borrowed for the call only. The body is compressed (zstd 1) on the calling thread
+// One record to append. Slices are borrowed for the call only. The body is compressed (zstd) on the calling thread
 // where that pays. `section` is a small uncompressed block beside the body that readers get without decompressing (the
 // facts of processor/facts).
 struct journal_entry {
