@@ -151,6 +151,7 @@ static uint32_t add_hashes(const struct grouping_result *result, const char *alg
   for (uint32_t i = 0; i < result->variant_count && count < max; i++) {
     const struct grouping_variant *variant = &result->variants[i];
     struct issue_hash hash = {.algorithm = algorithm, .variant = variant->name};
+    if (strcmp(variant->name, GROUPING_OUTLINE) == 0) continue;
     if (!variant->contributes || !slice_from_hex(slice_from_cstr(variant->hash), hash.bytes, ISSUE_HASH_BYTES))
       continue;
     bool known = false;
@@ -218,6 +219,18 @@ static uint32_t collect_past(struct inbox_record *reader, const struct sentry_ev
     count = add_hashes(&result, setups[i].id, out_hashes, count, ISSUE_PAST_HASHES_MAX);
   }
   return count;
+}
+
+// The last bit of an outline says which side it is of: an SDK's event, or one made of text.
+static void read_outline(const struct grouping_result *result, struct issue_event *event) {
+  const struct grouping_variant *last = result->variant_count > 0 ? &result->variants[result->variant_count - 1] : NULL;
+  if (last == NULL || strcmp(last->name, GROUPING_OUTLINE) != 0) return;
+  if (!slice_from_hex(slice_from_cstr(last->hash), event->outline, ISSUE_HASH_BYTES)) return;
+  uint8_t *side = &event->outline[ISSUE_HASH_BYTES - 1];
+  *side = (uint8_t)((*side & 0xfeu) | (event->source == ISSUE_SOURCE_SDK));
+  memcpy(event->outline_of_other_side, event->outline, ISSUE_HASH_BYTES);
+  event->outline_of_other_side[ISSUE_HASH_BYTES - 1] ^= 1;
+  event->has_outline = true;
 }
 
 static uint32_t collect_tags(const struct sentry_event *event, struct issue_tag out_tags[TAGS_MAX]) {
@@ -305,6 +318,7 @@ static void take(struct inbox_record *reader, const struct exception_found *foun
     mine.past_hashes = past_hashes;
     mine.past_hash_count = collect_past(reader, &as_it_came, setups, setup_count, past_hashes);
   }
+  read_outline(&result, &mine);
   name_event(reader, found, &mine);
   slice_to_hex(slice_make(mine.event_id, ISSUE_EVENT_ID_BYTES), event.event_id);
   event.event_id[2 * ISSUE_EVENT_ID_BYTES] = 0;

@@ -11,6 +11,7 @@
 //   one variant per way of looking: "app" and "system" for stacks, "default" for the rest
 //   fingerprint without {{ default }}: one variant of its own; with it and more: every variant's hash is salted
 //   nothing contributes: "fallback"
+//   "outline", which leads from an SDK's event to the issue of one that came as text and back, when nothing else does
 //   hash = MD5 over the contributing leaves in tree order
 //
 // Of a stack, "system" counts all frames and must contribute; "app" counts the application's own and is kept where it
@@ -267,6 +268,14 @@ static void salted_hash(const struct grouping_component *root, const struct slic
   hash_md5_finish(&md5, out_hash);
 }
 
+static void add_outline(struct grouping_work *work, struct grouping_result *result) {
+  struct grouping_component *outline = work->config->published_fallback ? NULL : grouping_outline_component(work);
+  if (outline == NULL) return;
+  struct grouping_variant *variant =
+      add_variant(result, GROUPING_OUTLINE, "as a stack trace in text tells it", outline);
+  grouping_component_hash(outline, variant->hash);
+}
+
 static struct slice *resolve_all(struct grouping_work *work, const struct grouping_result *result) {
   struct slice *values = arena_alloc_array(work->arena, result->fingerprint_count, sizeof(*values));
   for (uint32_t i = 0; values != NULL && i < result->fingerprint_count; i++) {
@@ -303,6 +312,7 @@ static void add_variants(struct grouping_work *work, const struct grouping_finge
   } else if (!any) {
     add_fallback(work, result);
   }
+  if (plain) add_outline(work, result);
 }
 
 enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,

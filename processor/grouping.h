@@ -18,6 +18,7 @@
 
 #define GROUPING_ALGORITHM    "sentry-newstyle-2023-01-11"
 #define GROUPING_VARIANTS_MAX 8
+#define GROUPING_OUTLINE      "outline" // the variant that is not Sentry's
 
 struct grouping_config;
 
@@ -29,7 +30,8 @@ struct grouping_config_options {
   struct slice builtin_enhancements;   // of another version of the program in place of its own; NULL: its own
   struct slice builtin_fingerprinting; //
   bool without_builtin;
-  bool published_fallback; // fallback hash unsalted as published (explain); else salted by platform and logger
+  bool published_fallback; // as published (explain): fallback hash unsalted, no outline; else salted by platform and
+                           // logger
   bool mask_unique_ids;    // words that look like random identifiers count as <uniq_id>; off in the published hashes
 };
 enum status grouping_config_create(const struct grouping_config_options *options, struct grouping_config **out_config,

@@ -4,10 +4,15 @@
 // trace nor NSError speaks for it, its value. Several exceptions are one chain in the order of the event, unless they
 // say that they form a group: then the tree they describe is opened, and only what is different below the groups
 // counts.
+//
+// The outline of an exception is for errors that come both from Sentry's SDKs and as text out of OpenTelemetry, where
+// the text knows less: no context lines (Node), a module guessed from a path (Python), no causes (Node, Go), ten frames
+// (V8). It is file names and functions of the application's frames and the type of the exception raised.
 #include "processor/grouping_internal.h"
 #include "processor/grouping_message.h"
 
-#define NO_NODE UINT32_MAX
+#define NO_NODE                   UINT32_MAX
+#define OUTLINE_JAVASCRIPT_FRAMES 10 // the innermost: V8 writes no more unless told to
 
 // A stack trace for one variant: the frames as they are, or without those that are not the application's.
 static struct grouping_component *stacktrace_variant(const struct grouping_work *work, struct grouping_stack *stack,
@@ -254,11 +259,55 @@ struct grouping_pair grouping_exception_components(struct grouping_work *work) {
   uint32_t *list = arena_alloc_array(work->arena, (size_t)total + 1, sizeof(*list));
   if (pairs == NULL || list == NULL) return result;
   for (uint32_t i = 0; i < total; i++) pairs[i] = exception_components(work, i);
+  if (work->event->exceptions[total - 1].stacktrace.frame_count > 0) work->raised = pairs[total - 1].app;
   uint32_t count = choose(work, pairs, list);
   if (count == 1) return pairs[list[0]];
   result.system = chain(work, pairs, list, count, false);
   result.app = chain(work, pairs, list, count, true);
   return result;
+}
+
+// The parts of a frame that are there whichever way it came. Of the file its name, though the module would be
+// preferred.
+static bool outline_frame(const struct grouping_component *frame, struct grouping_component *out_frame) {
+  bool named = false;
+  for (uint32_t i = 0; i < frame->child_count; i++) {
+    const struct grouping_component *part = &frame->children[i];
+    bool file = strcmp(part->id, "filename") == 0, function = strcmp(part->id, "function") == 0;
+    if (part->value_count == 0 || (!file && !function)) continue;
+    struct grouping_component *copy = grouping_component_add(out_frame);
+    *copy = *part;
+    if (file) copy->contributes = true;
+    if (file) copy->hint = NULL;
+    named |= function && part->contributes;
+  }
+  grouping_component_settle(out_frame);
+  return named;
+}
+
+struct grouping_component *grouping_outline_component(const struct grouping_work *work) {
+  if (work->raised == NULL || work->raised->child_count < 2) return NULL;
+  const struct sentry_event *event = work->event;
+  const struct grouping_stack *stack = &work->exception_stacks[event->exception_count - 1];
+  const struct grouping_component *trace = &work->raised->children[0], *type = &work->raised->children[1];
+  struct grouping_component *outline = grouping_component_new("outline", 2, work->arena);
+  struct grouping_component *frames = grouping_component_new("stacktrace", trace->child_count, work->arena);
+  if (outline == NULL || frames == NULL || !trace->contributes || !type->contributes) return NULL;
+  bool named = false;
+  for (uint32_t i = 0; i < trace->child_count; i++) {
+    bool javascript = stack->frames[i].family == GROUPING_FAMILY_JAVASCRIPT;
+    if (!trace->children[i].contributes || (javascript && i + OUTLINE_JAVASCRIPT_FRAMES < trace->child_count)) continue;
+    struct grouping_component *frame = grouping_component_new("frame", 2, work->arena);
+    if (frame == NULL) return NULL;
+    named |= outline_frame(&trace->children[i], frame);
+    *grouping_component_add(frames) = *frame;
+  }
+  grouping_component_settle(frames);
+  if (!named) return NULL;
+  *grouping_component_add(outline) = *frames;
+  *grouping_component_add(outline) = *type;
+  grouping_component_settle(outline);
+  return outline;
 }
 
 // The only thread that is crashed, current, or there at all; thread_count when there is no such thread.

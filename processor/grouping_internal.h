@@ -30,6 +30,7 @@ struct grouping_work {
   struct arena *arena;                                                  // running out is looked at in the end
   struct grouping_stack *exception_stacks, *thread_stacks, event_stack; // as many as the event has
   const struct sentry_exception *main_exception;                        // marked by exception groups; NULL: the last
+  const struct grouping_component *raised; // "app" of the last exception; NULL: it has no stack
 };
 
 // What one strategy has to say: a component per variant, NULL where it has none.
@@ -60,6 +61,9 @@ struct grouping_component *grouping_frame_components(const struct grouping_work 
 struct grouping_pair grouping_stacktrace_components(const struct grouping_work *work, struct grouping_stack *stack);
 struct grouping_pair grouping_exception_components(struct grouping_work *work);
 struct grouping_pair grouping_thread_components(struct grouping_work *work);
+// What of the exception raised a stack trace as text tells as well, once grouping_exception_components has run; NULL
+// when that is too little to tell errors apart.
+struct grouping_component *grouping_outline_component(const struct grouping_work *work);
 // grouping_report.c: what variant "default" is made of, NULL when the event has no such part.
 struct grouping_component *grouping_template_component(const struct grouping_work *work);
 struct grouping_component *grouping_csp_component(const struct grouping_work *work);

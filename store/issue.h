@@ -63,6 +63,10 @@ struct issue_event {
   // By algorithms and rules that were in force before: asked for where no hash above is known, never stored.
   const struct issue_hash *past_hashes; // 0 … ISSUE_PAST_HASHES_MAX, the preferred one first
   uint32_t past_hash_count;
+  // What an error looks like both as an SDK sends it and as text: its own is stored, the other side's is asked for when
+  // nothing else is known. Events of one side never meet by it.
+  bool has_outline;
+  uint8_t outline[ISSUE_HASH_BYTES], outline_of_other_side[ISSUE_HASH_BYTES];
   const struct issue_tag *tags; // further tags: service, environment, release and level are counted from their fields
   uint32_t tag_count;
   struct slice grouping; // JSON without line feeds

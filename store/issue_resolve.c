@@ -4,8 +4,9 @@
 // has split one of them off: then the one that was split off last decides. Hashes without an issue are attached to it.
 // A hash of another issue stays where it is, since merging is a person's decision. When no hash is known, those by
 // which the event was grouped before the algorithm or the rules changed are looked up, and the issue found is given the
-// new hashes. Else a new issue is made, unless the project made its number for the day: then the event goes to the
-// project's overflow issue, and its hashes stay free so that it can have an issue of its own another day.
+// new hashes. Then its outline is asked for, which the first event of the other side left. Else a new issue is made,
+// unless the project made its number for the day: then the event goes to the project's overflow issue, and its hashes
+// stay free so that it can have an issue of its own another day.
 #include "store/issue_resolve.h"
 
 #include <stdio.h>
@@ -15,6 +16,7 @@
 
 #define DAY_NS             (UINT64_C(86400) * NS_PER_S)
 #define OVERFLOW_ALGORITHM "culprit-overflow"
+#define OUTLINE_ALGORITHM  "culprit-outline"
 
 static const uint8_t overflow_hash[ISSUE_HASH_BYTES] = {'c', 'u', 'l', 'p', 'r', 'i', 't', ':',
                                                         'o', 'v', 'e', 'r', 'f', 'l', 'o', 'w'};
@@ -174,6 +176,8 @@ struct issue_resolved issue_resolve_event(const struct issue_resolve *resolve, c
   const char *variant = "";
   int64_t split = 0;
   if (chosen == event->hash_count || !owners[chosen].split) resolve_past(resolve, event, &resolved, &variant, &split);
+  if (resolved.issue == 0 && event->has_outline)
+    resolved.issue = find(resolve, event->project, event->outline_of_other_side).issue;
   if (resolved.issue == 0 && connection_status(resolve->connection) == STATUS_OK) {
     if (!may_make(resolve, event->project)) return overflow(resolve, event);
     resolved.made = true;
@@ -182,6 +186,11 @@ struct issue_resolved issue_resolve_event(const struct issue_resolve *resolve, c
   for (uint32_t i = 0; i < event->hash_count && resolved.issue != 0; i++) {
     bool instead = split != 0 && strcmp(event->hashes[i].variant, variant) == 0;
     if (owners[i].issue == 0) attach(resolve, event->project, resolved.issue, &event->hashes[i], instead ? split : 0);
+  }
+  if (resolved.issue != 0 && event->has_outline && find(resolve, event->project, event->outline).issue == 0) {
+    struct issue_hash outline = {.algorithm = OUTLINE_ALGORITHM, .variant = "outline"};
+    memcpy(outline.bytes, event->outline, sizeof outline.bytes);
+    attach(resolve, event->project, resolved.issue, &outline, 0);
   }
   return resolved;
 }

@@ -70,11 +70,25 @@ static bool splits_type(const char *platform) {
   return slice_equal_cstr(SLICE_LITERAL("java"), platform) || slice_equal_cstr(SLICE_LITERAL("python"), platform);
 }
 
+// OpenTelemetry for Java writes a nested class as "shop.Cart.Unknown", where text and Sentry's SDK say
+// "shop.Cart$Unknown".
+static bool is_canonical_name(const struct sentry_exception *exception, struct slice type) {
+  struct slice module = exception->module, name = exception->type;
+  size_t dot = module.len > 0;
+  if (name.len == 0 || type.len != module.len + dot + name.len || !slice_starts_with(type, module)) return false;
+  if (dot > 0 && type.ptr[module.len] != '.') return false;
+  struct slice given = slice_skip(type, module.len + dot);
+  for (size_t i = 0; i < name.len; i++) {
+    if (given.ptr[i] != (name.ptr[i] == '$' ? '.' : name.ptr[i])) return false;
+  }
+  return true;
+}
+
 // The attributes know better than the text: no guessing where a message ends.
 void stacktrace_name(struct sentry_exception *exception, const char *platform, struct slice type,
                      struct slice message) {
   struct slice module = {0};
-  if (type.len > 0) {
+  if (type.len > 0 && !is_canonical_name(exception, type)) {
     if (splits_type(platform)) stacktrace_text_split_last(type, '.', &module, &type);
     if (module.len > 0) exception->module = module;
     exception->type = type;

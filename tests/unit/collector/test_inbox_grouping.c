@@ -116,14 +116,15 @@ static void rules_change_and_the_issue_stays(void **state) {
   start(fixture, GROUPING_ALGORITHM, builtin());
   uint64_t a = send(fixture, "A"), b = send(fixture, "B");
   assert_int_not_equal(a, b);
-  int64_t before = ask(fixture, "SELECT count(*) FROM issue_hash");
+  int64_t before = ask(fixture, "SELECT count(*) FROM issue_hash WHERE variant <> 'outline'");
   set_rules(fixture, 1, drop_f, "");
   pass(fixture, 29 * DAY_NS);
   assert_int_equal(send(fixture, "A"), a);
-  assert_true(ask(fixture, "SELECT count(*) FROM issue_hash") > before); // it has learned the new ones
-  assert_int_equal(ask(fixture, "SELECT count(DISTINCT algorithm) FROM issue_hash"), 2);
+  assert_true(ask(fixture, "SELECT count(*) FROM issue_hash WHERE variant <> 'outline'") >
+              before); // it has learned the new ones
+  assert_int_equal(ask(fixture, "SELECT count(DISTINCT algorithm) FROM issue_hash WHERE variant <> 'outline'"), 2);
   assert_int_equal(ask(fixture, "SELECT count(*) FROM issue_hash WHERE algorithm LIKE 'sentry-newstyle-2023-01-11+%'"),
-                   ask(fixture, "SELECT count(*) FROM issue_hash"));
+                   ask(fixture, "SELECT count(*) FROM issue_hash WHERE variant <> 'outline'"));
   pass(fixture, 2 * DAY_NS);
   assert_int_equal(send(fixture, "A"), a); // by what it has learned
   uint64_t late = send(fixture, "B");      // had no event meanwhile, and now its old hashes lead nowhere
@@ -180,7 +181,7 @@ static void a_new_program_has_other_rules(void **state) {
   start(fixture, GROUPING_ALGORITHM, builtin());
   open_reader(fixture);
   assert_int_equal(send(fixture, "A"), a);
-  assert_int_equal(ask(fixture, "SELECT count(DISTINCT algorithm) FROM issue_hash"), 2);
+  assert_int_equal(ask(fixture, "SELECT count(DISTINCT algorithm) FROM issue_hash WHERE variant <> 'outline'"), 2);
   pass(fixture, 30 * DAY_NS);
   assert_int_equal(send(fixture, "A"), a);
   assert_int_not_equal(send(fixture, "B"), b);

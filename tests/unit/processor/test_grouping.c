@@ -410,6 +410,59 @@ static void long_titles(void **state) {
   assert_true(slice_ends_with(run->result.title, SLICE_LITERAL("vvv...")));
 }
 
+// What an SDK sends and what the text of the same error was parsed into have one outline, whatever the text lacks.
+static void outlines(void **state) {
+  struct grouping_run *run = *state;
+#define RUN(json)     grouping_run_with(run, json, (struct grouping_config_options){0})
+#define STACK(frames) ",\"stacktrace\":{\"frames\":[" frames "]}}"
+  // Node: context lines and a cause. Python: the module is a guess.
+  RUN("{\"platform\":\"node\",\"exception\":{\"values\":[{\"type\":\"Cause\",\"value\":\"c\"},{\"type\":\"E\"" STACK(
+      "{\"function\":\"lib\",\"filename\":\"/a/node_modules/l.js\"},{\"function\":\"Object.total\",\"module\":\"cart\","
+      "\"filename\":\"/a/Cart.js\",\"context_line\":\"x()\",\"in_app\":true}") "]}}");
+  grouping_run_check(run, "outline", "cart.jstotalE");
+  RUN("{\"platform\":\"node\",\"exception\":{\"values\":[{\"type\":\"E\"" STACK(
+      "{\"function\":\"total\",\"filename\":\"/b/cart.js\",\"in_app\":true}") "]}}");
+  grouping_run_check(run, "outline", "cart.jstotalE");
+  RUN("{\"platform\":\"python\",\"exception\":{\"values\":[{\"type\":\"E\"" STACK(
+      "{\"function\":\"f\",\"module\":\"shop.cart\",\"filename\":\"shop/cart.py\",\"in_app\":true}") "]}}");
+  grouping_run_check(run, "outline", "cart.pyfE");
+  // Of ten frames of V8 and more the innermost ten.
+  struct buffer json;
+  buffer_init(&json, 1 << 16);
+  buffer_append_slice(
+      &json, SLICE_LITERAL("{\"platform\":\"node\",\"exception\":{\"type\":\"E\",\"stacktrace\":{\"frames\":["));
+  for (int i = 0; i < 14; i++) {
+    char frame[128];
+    snprintf(frame, sizeof(frame), "%s{\"function\":\"%c\",\"filename\":\"/a.js\",\"in_app\":true}", i > 0 ? "," : "",
+             'a' + i);
+    buffer_append_slice(&json, slice_from_cstr(frame));
+  }
+  buffer_append_slice(&json, SLICE_LITERAL("]}}}"));
+  buffer_append(&json, "", 1);
+  RUN((const char *)buffer_slice(&json).ptr);
+  grouping_run_check(run, "outline", "a.jsea.jsfa.jsga.jsha.jsia.jsja.jska.jsla.jsma.jsnE");
+  buffer_finish(&json);
+  // Not for what cannot be told apart by it, nor where somebody said what is one issue, nor among published hashes.
+  static const char *const without[] = {
+      "{\"exception\":{\"type\":\"E\",\"value\":\"v\"}}",
+      "{\"message\":\"m\"}",
+      "{\"exception\":{\"type\":\"E\"" STACK("{\"function\":\"f\",\"filename\":\"a.py\",\"in_app\":false}") "}",
+      "{\"exception\":{\"type\":\"E\"" STACK("{\"filename\":\"a.py\",\"in_app\":true}") "}",
+      "{\"exception\":{\"value\":\"v\"" STACK("{\"function\":\"f\",\"filename\":\"a.py\",\"in_app\":true}") "}",
+      "{\"fingerprint\":[\"x\"],\"exception\":{\"type\":\"E\"" STACK(
+          "{\"function\":\"f\",\"filename\":\"a.py\",\"in_app\":true}") "}",
+  };
+  for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++) {
+    RUN(without[i]);
+    grouping_run_check(run, "outline", NULL);
+  }
+  grouping_run_event(
+      run, "{\"exception\":{\"type\":\"E\"" STACK("{\"function\":\"f\",\"filename\":\"a.py\",\"in_app\":true}") "}");
+  grouping_run_check(run, "outline", NULL);
+#undef STACK
+#undef RUN
+}
+
 static void out_of_memory(void **state) {
   (void)state;
   struct grouping_config *config;
@@ -437,7 +490,8 @@ int main(void) {
       TEST(frame_parts),         TEST(context_lines),  TEST(recursion),  TEST(java_names),  TEST(function_names),
       TEST(javascript_frames),   TEST(app_and_system), TEST(exceptions), TEST(mechanisms),  TEST(groups),
       TEST(malformed_groups),    TEST(threads),        TEST(strategies), TEST(reports),     TEST(checksums),
-      TEST(client_fingerprints), TEST(fallbacks),      TEST(titles),     TEST(long_titles), TEST(out_of_memory),
+      TEST(client_fingerprints), TEST(fallbacks),      TEST(titles),     TEST(long_titles), TEST(outlines),
+      TEST(out_of_memory),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

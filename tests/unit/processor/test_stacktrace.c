@@ -204,6 +204,35 @@ static void attributes_win_over_the_text(void **state) {
   arena_finish(&arena);
 }
 
+// Class.getCanonicalName(), which OpenTelemetry for Java records, does not show where the outer class begins.
+static void a_nested_class_keeps_its_name(void **state) {
+  (void)state;
+  static const struct {
+    const char *header, *attribute, *module, *type;
+  } rows[] = {
+      {"shop.Cart$Unknown", "shop.Cart.Unknown", "shop", "Cart$Unknown"},
+      {"shop.Cart$A$B", "shop.Cart.A.B", "shop", "Cart$A$B"},
+      {"Cart$Unknown", "Cart.Unknown", "", "Cart$Unknown"},
+      {"shop.Cart$Unknown", "shop.Cart$Unknown", "shop", "Cart$Unknown"},
+      {"shop.Cart$Unknown", "shop.Cart.Other", "shop.Cart", "Other"},
+      {"shop.Cart$Unknown", "stop.Cart.Unknown", "stop.Cart", "Unknown"},
+  };
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    struct arena arena;
+    arena_init(&arena, ARENA_BYTES);
+    struct slice text = arena_printf(&arena, "%s: m\n\tat a.B.c(B.java:1)\n", rows[i].header);
+    struct sentry_exception *exceptions;
+    uint32_t count;
+    const char *platform;
+    assert_int_equal(stacktrace_parse(SLICE_LITERAL("java"), text, slice_from_cstr(rows[i].attribute),
+                                      SLICE_LITERAL("m"), &arena, &exceptions, &count, &platform),
+                     STATUS_OK);
+    assert_true(slice_equal_cstr(exceptions[0].module, rows[i].module));
+    assert_true(slice_equal_cstr(exceptions[0].type, rows[i].type));
+    arena_finish(&arena);
+  }
+}
+
 static void text_of_no_language_is_not_found(void **state) {
   (void)state;
   static const char *const texts[] = {"",
@@ -347,6 +376,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(golden_files),
       cmocka_unit_test(attributes_win_over_the_text),
+      cmocka_unit_test(a_nested_class_keeps_its_name),
       cmocka_unit_test(text_of_no_language_is_not_found),
       cmocka_unit_test(frames_are_cut_in_the_middle),
       cmocka_unit_test(repeats_are_counted),

@@ -78,6 +78,7 @@ static inline int fixture_teardown(void **state) {
 struct fixture_event {
   uint32_t id;
   const char *hash, *second_hash; // up to 16 characters
+  const char *outline;            // the event's own is "t…" or "s…" by its source: text or SDK
   uint64_t at_ns;                 // default: now
   uint64_t received_ns;           // default: now
   enum issue_source source;
@@ -123,6 +124,12 @@ static inline void fixture_add(struct inbox_fixture *fixture, const struct fixtu
                               .grouping = SLICE_LITERAL("{\"app\":{}}"),
                               .document = slice_from_cstr(document)};
   memcpy(event.event_id, &words->id, sizeof words->id);
+  if (words->outline) {
+    bool sdk = event.source == ISSUE_SOURCE_SDK;
+    event.has_outline = true;
+    snprintf((char *)event.outline, ISSUE_HASH_BYTES, "%c%s", sdk ? 's' : 't', words->outline);
+    snprintf((char *)event.outline_of_other_side, ISSUE_HASH_BYTES, "%c%s", sdk ? 't' : 's', words->outline);
+  }
   assert_int_equal(issue_batch_add(&fixture->batch, &event), STATUS_OK);
 }
 

@@ -129,6 +129,27 @@ static void a_hash_of_another_issue_stays_there(void **state) {
   assert_int_equal(fixture_ask(fixture, "SELECT count FROM issue WHERE id = 1"), 2);
 }
 
+static void an_outline_leads_to_the_other_side_only(void **state) {
+  struct inbox_fixture *fixture = *state;
+  // Two errors that an SDK tells apart and text does not.
+  fixture_one(fixture, &(struct fixture_event){.id = 1, .hash = "line 8", .outline = "o", .source = ISSUE_SOURCE_SDK});
+  fixture_one(fixture, &(struct fixture_event){.id = 2, .hash = "line 9", .outline = "o", .source = ISSUE_SOURCE_SDK});
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue"), 2);
+  fixture_one(fixture, &(struct fixture_event){.id = 3, .hash = "text", .outline = "o"}); // joins the first
+  assert_int_equal(fixture_ask(fixture, "SELECT count FROM issue WHERE id = 1"), 2);
+  fixture_one(fixture, &(struct fixture_event){.id = 4, .hash = "text"}); // by the hash it brought along
+  fixture_one(fixture, &(struct fixture_event){.id = 5, .hash = "line 9", .outline = "o", .source = ISSUE_SOURCE_SDK});
+  assert_int_equal(fixture_ask(fixture, "SELECT count FROM issue WHERE id = 1"), 3);
+  assert_int_equal(fixture_ask(fixture, "SELECT count FROM issue WHERE id = 2"), 2); // a hash comes before an outline
+  // Text first: also from a log.
+  fixture_one(fixture, &(struct fixture_event){.id = 6, .hash = "x", .outline = "p", .source = ISSUE_SOURCE_LOG});
+  fixture_one(fixture, &(struct fixture_event){.id = 7, .hash = "y", .outline = "p", .source = ISSUE_SOURCE_SPAN});
+  fixture_one(fixture, &(struct fixture_event){.id = 8, .hash = "z", .outline = "p", .source = ISSUE_SOURCE_SDK});
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue"), 4);
+  assert_int_equal(fixture_ask(fixture, "SELECT count FROM issue WHERE id = 3"), 2);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue_hash WHERE variant = 'outline'"), 4);
+}
+
 static void projects_do_not_share_issues(void **state) {
   struct inbox_fixture *fixture = *state;
   fixture_one(fixture, &(struct fixture_event){.id = 1, .hash = "a"});
@@ -445,6 +466,7 @@ int main(void) {
       FIXTURE_TEST(the_first_and_the_newest_hundred_are_kept),
       FIXTURE_TEST(the_first_event_survives_its_own_flood),
       FIXTURE_TEST(any_hash_leads_to_the_issue),
+      FIXTURE_TEST(an_outline_leads_to_the_other_side_only),
       FIXTURE_TEST(a_hash_of_another_issue_stays_there),
       FIXTURE_TEST(projects_do_not_share_issues),
       FIXTURE_TEST(duplicates_are_one_event),
