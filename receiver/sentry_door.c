@@ -198,6 +198,7 @@ struct taking {
   struct error error;
   char event_id[33];
   uint64_t accepted[ITEM_TYPES];
+  struct sentry_limit_note limits;
 };
 
 // What lives while the body is read.
@@ -219,14 +220,28 @@ static void count(struct sentry_door *door, uint32_t type, enum outcome outcome,
   if (n > 0) metrics_add(door->items[type][outcome], n);
 }
 
+// Nothing but reports of the SDK itself is left of what came.
+static bool all_were_limited(const struct taking *taking) {
+  if (!sentry_limit_is_noted(&taking->limits)) return false;
+  for (uint32_t type = 0; type < ITEM_TYPES; type++) {
+    if (taking->accepted[type] > 0 && item_types[type].handling != HANDLING_CLIENT_REPORT) return false;
+  }
+  return true;
+}
+
 static void release(struct taking *taking) {
   if (atomic_u64_sub(&taking->shares, 1) > 1) return;
   struct sentry_door *door = taking->door;
-  metrics_add(door->requests[taking->status], 1);
   for (uint32_t type = 0; type < ITEM_TYPES; type++) {
     count(door, type, taking->status == STATUS_OK ? OUTCOME_ACCEPTED : OUTCOME_REFUSED, taking->accepted[type]);
   }
-  taking->done(taking->context, taking->status, taking->event_id, &taking->error);
+  if (taking->status == STATUS_OK && all_were_limited(taking)) {
+    taking->status = error_set(&taking->error, STATUS_RATE_LIMITED, "over the project's rate limit");
+  }
+  metrics_add(door->requests[taking->status], 1);
+  const struct sentry_door_answer answer = {
+      .status = taking->status, .event_id = taking->event_id, .error = &taking->error, .limits = &taking->limits};
+  taking->done(taking->context, &answer);
   mutex_finish(&taking->mutex);
   free(taking);
 }
@@ -269,6 +284,19 @@ static uint32_t type_of(const struct sentry_envelope_item *item) {
     if (slice_equal_cstr(item->type, item_types[type].name)) return type;
   }
   return ITEM_OTHER;
+}
+
+// Is the project over its limit of such items? Then they are counted and left out.
+static bool is_limited(struct reading *reading, uint32_t type, uint64_t quantity) {
+  struct sentry_limit *limit = reading->door->options.limit;
+  enum handling handling = item_types[type].handling;
+  enum sentry_limit_category category = handling == HANDLING_EVENT         ? SENTRY_LIMIT_ERROR
+                                        : handling == HANDLING_TRANSACTION ? SENTRY_LIMIT_TRANSACTION
+                                                                           : SENTRY_LIMIT_LOG;
+  if (!limit || sentry_limit_take(limit, reading->project.id, category, quantity, &reading->taking->limits))
+    return false;
+  count(reading->door, type, OUTCOME_REFUSED, quantity);
+  return true;
 }
 
 static enum status parse(struct reading *reading, struct slice text, struct json_value *out_root, struct error *error) {
@@ -325,9 +353,11 @@ static enum status take_container(struct reading *reading, const struct sentry_e
   struct json_value root;
   enum status status = parse(reading, item->payload, &root, error);
   if (status != STATUS_OK) return status;
-  if (json_count(json_get(root, "items")) > SENTRY_DOOR_CONTAINER_ITEMS_MAX) {
+  uint64_t items = json_count(json_get(root, "items"));
+  if (items > SENTRY_DOOR_CONTAINER_ITEMS_MAX) {
     return error_set(error, STATUS_INVALID, "over %d items", SENTRY_DOOR_CONTAINER_ITEMS_MAX);
   }
+  if (item_types[type].handling == HANDLING_LOGS && items > 0 && is_limited(reading, type, items)) return STATUS_OK;
   int64_t drift_ns = sentry_document_drift_ns(&reading->source);
   struct slice service = slice_from_cstr(reading->project.name);
   uint32_t good = 0, faulty = 0;
@@ -411,6 +441,7 @@ static enum status take_item(struct reading *reading, const struct sentry_envelo
   switch (item_types[type].handling) {
   case HANDLING_EVENT:
   case HANDLING_TRANSACTION:
+    if (is_limited(reading, type, 1)) return STATUS_OK;
     status = item_types[type].handling == HANDLING_EVENT ? take_event(reading, item->payload, error)
                                                          : take_transaction(reading, item->payload, type, error);
     if (status == STATUS_OK) {
@@ -421,7 +452,10 @@ static enum status take_item(struct reading *reading, const struct sentry_envelo
     return status;
   case HANDLING_SPANS:
   case HANDLING_LOGS: status = take_container(reading, item, type, error); break;
-  case HANDLING_OTEL_LOG: status = take_otel_log(reading, item->payload, type, error); break;
+  case HANDLING_OTEL_LOG:
+    if (is_limited(reading, type, 1)) return STATUS_OK;
+    status = take_otel_log(reading, item->payload, type, error);
+    break;
   case HANDLING_CLIENT_REPORT:
     status = take_client_report(reading, item->payload, error);
     if (status == STATUS_OK) reading->taking->accepted[type]++;

@@ -65,9 +65,16 @@ struct sentry_door_request {
 // Items of type `index` that came since the start and were not refused; false behind the last type.
 bool sentry_door_items(const struct sentry_door *door, uint32_t index, const char **out_type, uint64_t *out_count);
 
-// Called exactly once per sentry_door_take, from any thread, maybe before it returns; must not block. event_id is ""
-// when the body had no event; it and error are valid during the call.
-typedef void (*sentry_door_done_fn)(void *context, enum status status, const char *event_id, const struct error *error);
+// What became of it; valid during the call. event_id is "" when the body had no event. limits says which kinds of items
+// were left out for their project's rate limit; when all were, the status is STATUS_RATE_LIMITED.
+struct sentry_door_answer {
+  enum status status;
+  const char *event_id;
+  const struct error *error;
+  const struct sentry_limit_note *limits;
+};
+// Called exactly once per sentry_door_take, from any thread, maybe before it returns; must not block.
+typedef void (*sentry_door_done_fn)(void *context, const struct sentry_door_answer *answer);
 void sentry_door_take(struct sentry_door *door, const struct sentry_door_request *request, sentry_door_done_fn done,
                       void *context);
 

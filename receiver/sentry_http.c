@@ -140,12 +140,15 @@ static void on_preflight(void *context, struct http_request *request) {
   sentry_reply_preflight(request);
 }
 
-static void on_taken(void *context, enum status status, const char *event_id, const struct error *error) {
+static void on_taken(void *context, const struct sentry_door_answer *answer) {
   struct http_request *request = context;
-  if (status == STATUS_OK) {
-    sentry_reply_success(request, event_id);
+  bool limited = sentry_reply_add_limits(request, answer->limits);
+  if (answer->status == STATUS_OK) {
+    sentry_reply_success(request, answer->event_id);
+  } else if (limited && answer->status == STATUS_RATE_LIMITED) {
+    sentry_reply_limited(request, answer->limits, answer->error);
   } else {
-    sentry_reply_failure(request, status, error);
+    sentry_reply_failure(request, answer->status, answer->error);
   }
 }
 
@@ -170,12 +173,11 @@ static void on_post(void *context, struct http_request *request) {
 }
 
 // <img src="…/store/?sentry_data=…">, the oldest form. What became of the event shows in the counters only.
-static void on_pixel_taken(void *context, enum status status, const char *event_id, const struct error *error) {
-  (void)event_id;
-  if (status == STATUS_OK) {
+static void on_pixel_taken(void *context, const struct sentry_door_answer *answer) {
+  if (answer->status == STATUS_OK) {
     sentry_reply_pixel(context);
   } else {
-    sentry_reply_failure(context, status, error);
+    on_taken(context, answer);
   }
 }
 

@@ -44,16 +44,7 @@ static const char *detail_of(enum status status) {
   }
 }
 
-void sentry_reply_failure(struct http_request *request, enum status status, const struct error *error) {
-  ASSERT(status != STATUS_OK);
-  if (reply_is_retryable(status)) {
-    uint32_t seconds = reply_retry_seconds();
-    char text[64];
-    snprintf(text, sizeof(text), "%u", seconds);
-    http_request_add_header(request, "Retry-After", text);
-    snprintf(text, sizeof(text), "%u::project:%s", seconds, status == STATUS_RATE_LIMITED ? "rate_limit" : "overload");
-    if (status == STATUS_RATE_LIMITED) http_request_add_header(request, "X-Sentry-Rate-Limits", text);
-  }
+static void write_failure(struct http_request *request, enum status status, const struct error *error) {
   if (status == STATUS_UNAUTHENTICATED) http_request_add_header(request, "WWW-Authenticate", "Sentry");
   struct buffer body;
   struct json_writer json;
@@ -71,6 +62,36 @@ void sentry_reply_failure(struct http_request *request, enum status status, cons
   sentry_reply_add_cors(request);
   http_request_reply(request, reply_http_code(status), "application/json", buffer_slice(&body));
   buffer_finish(&body);
+}
+
+void sentry_reply_failure(struct http_request *request, enum status status, const struct error *error) {
+  ASSERT(status != STATUS_OK);
+  if (reply_is_retryable(status)) {
+    uint32_t seconds = reply_retry_seconds();
+    char text[64];
+    snprintf(text, sizeof(text), "%u", seconds);
+    http_request_add_header(request, "Retry-After", text);
+    snprintf(text, sizeof(text), "%u::project:%s", seconds, status == STATUS_RATE_LIMITED ? "rate_limit" : "overload");
+    if (status == STATUS_RATE_LIMITED) http_request_add_header(request, "X-Sentry-Rate-Limits", text);
+  }
+  write_failure(request, status, error);
+}
+
+bool sentry_reply_add_limits(struct http_request *request, const struct sentry_limit_note *limits) {
+  char text[SENTRY_LIMIT_HEADER_BYTES];
+  if (!sentry_limit_is_noted(limits)) return false;
+  sentry_limit_write(limits, text);
+  http_request_add_header(request, "X-Sentry-Rate-Limits", text);
+  return true;
+}
+
+void sentry_reply_limited(struct http_request *request, const struct sentry_limit_note *limits,
+                          const struct error *error) {
+  char text[SENTRY_LIMIT_HEADER_BYTES];
+  uint32_t seconds = sentry_limit_write(limits, text);
+  snprintf(text, sizeof(text), "%u", seconds);
+  http_request_add_header(request, "Retry-After", text);
+  write_failure(request, STATUS_RATE_LIMITED, error);
 }
 
 void sentry_reply_pixel(struct http_request *request) {

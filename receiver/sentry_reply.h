@@ -9,6 +9,7 @@
 #include "base/slice.h"
 #include "base/status.h"
 #include "net/http_server.h"
+#include "receiver/sentry_limit.h"
 
 // Access-Control-Allow-Origin and what may be read; for answers that others write.
 void sentry_reply_add_cors(struct http_request *request);
@@ -16,6 +17,11 @@ void sentry_reply_add_cors(struct http_request *request);
 void sentry_reply_success(struct http_request *request, const char *event_id);
 // {"detail":…,"causes":[…]}: what kind of failure it is, and the words of error (may be NULL).
 void sentry_reply_failure(struct http_request *request, enum status status, const struct error *error);
+// X-Sentry-Rate-Limits as the note says, on whatever is answered; false when it says nothing.
+bool sentry_reply_add_limits(struct http_request *request, const struct sentry_limit_note *limits);
+// 429 with Retry-After; the note's header is the caller's.
+void sentry_reply_limited(struct http_request *request, const struct sentry_limit_note *limits,
+                          const struct error *error);
 // An image of one transparent pixel, for requests made by <img>.
 void sentry_reply_pixel(struct http_request *request);
 // The answer of a preflight.
