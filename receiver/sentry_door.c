@@ -427,6 +427,10 @@ static enum status take_words(struct reading *reading, struct slice text, bool i
 
 // After all other items: one of them says whose it is.
 static void take_attachment(struct reading *reading, const struct sentry_envelope_item *item, uint32_t type) {
+  if (reading->taking->limits.wait_s[SENTRY_LIMIT_ERROR] > 0) { // its event was left out
+    count(reading->door, type, OUTCOME_REFUSED, 1);
+    return;
+  }
   switch (sentry_keep_attachment(&reading->keep, item, reading->taking->event_id)) {
   case SENTRY_KEEP_TAKEN: reading->taking->accepted[type]++; break;
   case SENTRY_KEEP_NOTED:
