@@ -7,6 +7,9 @@
 //   '[' '{'   low 32 bits: index behind the matching end; an object's members follow as key word, value
 //   '"'       offset into the string buffer, where 4 bytes of length stand before the unescaped bytes and a NUL
 //   'l' 'u' 'd'   the number is the next word         't' 'f' 'n'   nothing more
+//   'R'      not simdjson's: a value that was replaced by a string; low 32 bits: index behind what it was, the 24
+//   above:
+//            its number among those replaced
 //
 // simdjson reads up to SIMDJSON_PADDING bytes behind the text, hence the copy; what it refuses although it is valid
 // JSON is repaired there (json_fault.h).
@@ -24,20 +27,10 @@ extern "C" {
 using simdjson::internal::tape_ref;
 using simdjson::internal::tape_type;
 
-namespace {
-
-// A parser that held a document beyond this gives the memory back at the next document below it.
-constexpr size_t KEEP_BYTES = size_t{1} << 20;
-
-tape_ref tape_of(json_value value) {
-  return tape_ref(static_cast<const simdjson::dom::document *>(value.document), static_cast<size_t>(value.index));
-}
-
-tape_type type_on_tape(json_value value) {
-  return value.document ? tape_of(value).tape_ref_type() : tape_type::NULL_VALUE;
-}
-
-} // namespace
+// The text of a value that was replaced lies in `texts`.
+struct replaced {
+  uint32_t offset, len;
+};
 
 struct json_parser {
   explicit json_parser(size_t max) : dom(max < 64 ? 64 : max), bytes_max(max) {}
@@ -46,7 +39,26 @@ struct json_parser {
   size_t bytes_max;
   uint8_t *copy = nullptr; // the text and its padding
   size_t copy_capacity = 0;
+  buffer texts = {};
+  buffer replaced_values = {}; // struct replaced
 };
+
+namespace {
+
+// A parser that held a document beyond this gives the memory back at the next document below it.
+constexpr size_t KEEP_BYTES = size_t{1} << 20;
+constexpr tape_type REPLACED = static_cast<tape_type>('R');
+constexpr unsigned REPLACED_SHIFT = 32;
+
+tape_ref tape_of(json_value value) {
+  return tape_ref(&static_cast<const json_parser *>(value.document)->dom.doc, static_cast<size_t>(value.index));
+}
+
+tape_type type_on_tape(json_value value) {
+  return value.document ? tape_of(value).tape_ref_type() : tape_type::NULL_VALUE;
+}
+
+} // namespace
 
 extern "C" {
 
@@ -54,12 +66,16 @@ json_parser *json_parser_create(size_t bytes_max) {
   ASSERT(bytes_max > 0 && bytes_max < simdjson::SIMDJSON_MAXSIZE_BYTES);
   json_parser *parser = new (std::nothrow) json_parser(bytes_max);
   ASSERT(parser != nullptr);
+  buffer_init(&parser->texts, UINT32_MAX);
+  buffer_init(&parser->replaced_values, JSON_REPLACED_MAX * sizeof(replaced));
   return parser;
 }
 
 void json_parser_destroy(json_parser *parser) {
   if (!parser) return;
   free(parser->copy);
+  buffer_finish(&parser->texts);
+  buffer_finish(&parser->replaced_values);
   delete parser;
 }
 
@@ -86,6 +102,7 @@ bool prepare(json_parser *parser, size_t len) {
 }
 
 json_type type_of_word(tape_type type) {
+  if (type == REPLACED) return JSON_STRING;
   switch (type) {
   case tape_type::START_ARRAY: return JSON_ARRAY;
   case tape_type::START_OBJECT: return JSON_OBJECT;
@@ -101,6 +118,34 @@ json_type type_of_word(tape_type type) {
 
 slice string_at(const tape_ref &tape) {
   return slice_make(tape.get_c_str(), tape.get_string_length());
+}
+
+uint64_t &word_of(json_value value) {
+  return static_cast<const json_parser *>(value.document)->dom.doc.tape[static_cast<size_t>(value.index)];
+}
+
+// The index behind a value.
+uint64_t behind(json_value value) {
+  tape_ref tape = tape_of(value);
+  return tape.tape_ref_type() == REPLACED ? word_of(value) & UINT32_MAX : tape.after_element();
+}
+
+slice replaced_text(json_value value) {
+  const json_parser *parser = static_cast<const json_parser *>(value.document);
+  uint64_t number = word_of(value) >> REPLACED_SHIFT & (JSON_REPLACED_MAX * 2 - 1);
+  replaced entry;
+  memcpy(&entry, parser->replaced_values.ptr + number * sizeof entry, sizeof entry);
+  return slice_make(parser->texts.ptr + entry.offset, entry.len);
+}
+
+// Empties what a document's replaced values took; a lot of memory is given back.
+void forget(buffer *memory) {
+  if (memory->capacity > KEEP_BYTES) {
+    size_t bytes_max = memory->max_bytes;
+    buffer_finish(memory);
+    buffer_init(memory, bytes_max);
+  }
+  buffer_clear(memory);
 }
 
 status refuse(const json_parser *parser, size_t len, simdjson::error_code failure, error *error) {
@@ -128,6 +173,8 @@ status json_parse(json_parser *parser, slice text, json_value *out_root, error *
     return error_set(error, STATUS_TOO_LARGE, "JSON document of %zu bytes, at most %zu are taken", text.len,
                      parser->bytes_max);
   }
+  forget(&parser->texts);
+  forget(&parser->replaced_values);
   if (!prepare(parser, text.len)) return error_set(error, STATUS_NO_MEMORY, "no memory for a JSON document");
   if (text.len > 0) memcpy(parser->copy, text.ptr, text.len);
   memset(parser->copy + text.len, 0, simdjson::SIMDJSON_PADDING);
@@ -137,7 +184,7 @@ status json_parse(json_parser *parser, slice text, json_value *out_root, error *
     failure = parser->dom.parse(parser->copy, text.len, false).error();
   }
   if (failure) return refuse(parser, text.len, failure, error);
-  *out_root = {&parser->dom.doc, 1};
+  *out_root = {parser, 1};
   return STATUS_OK;
 }
 
@@ -172,7 +219,21 @@ double json_double(json_value value) {
 }
 
 slice json_string(json_value value) {
-  return type_on_tape(value) == tape_type::STRING ? string_at(tape_of(value)) : slice_make(nullptr, 0);
+  tape_type type = type_on_tape(value);
+  if (type == REPLACED) return replaced_text(value);
+  return type == tape_type::STRING ? string_at(tape_of(value)) : slice_make(nullptr, 0);
+}
+
+status json_replace(json_value value, slice text) {
+  ASSERT(json_is_present(value));
+  json_parser *parser = static_cast<json_parser *>(const_cast<void *>(value.document));
+  uint64_t number = parser->replaced_values.len / sizeof(replaced);
+  if (number >= JSON_REPLACED_MAX || text.len > UINT32_MAX - parser->texts.len) return STATUS_TOO_LARGE;
+  replaced entry = {static_cast<uint32_t>(parser->texts.len), static_cast<uint32_t>(text.len)};
+  if (buffer_append_slice(&parser->texts, text) != STATUS_OK) return STATUS_NO_MEMORY;
+  if (buffer_append(&parser->replaced_values, &entry, sizeof entry) != STATUS_OK) return STATUS_NO_MEMORY;
+  word_of(value) = uint64_t{'R'} << 56 | number << REPLACED_SHIFT | behind(value);
+  return STATUS_OK;
 }
 
 json_iter json_iterate(json_value value) {
@@ -184,7 +245,7 @@ json_iter json_iterate(json_value value) {
 bool json_array_next(json_iter *iter, json_value *out_value) {
   if (!inside(iter, tape_type::END_ARRAY)) return false;
   *out_value = {iter->document, iter->index};
-  iter->index = tape_of(*out_value).after_element();
+  iter->index = behind(*out_value);
   return true;
 }
 
@@ -192,7 +253,7 @@ bool json_object_next(json_iter *iter, slice *out_key, json_value *out_value) {
   if (!inside(iter, tape_type::END_OBJECT)) return false;
   *out_key = string_at(tape_of({iter->document, iter->index}));
   *out_value = {iter->document, iter->index + 1};
-  iter->index = tape_of(*out_value).after_element();
+  iter->index = behind(*out_value);
   return true;
 }
 

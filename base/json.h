@@ -49,6 +49,12 @@ uint64_t json_u64(struct json_value value);        // JSON_U64 and non-negative 
 double json_double(struct json_value value);       // any number, else 0
 struct slice json_string(struct json_value value); // the unescaped UTF-8 of a JSON_STRING, else empty
 
+// From now on the value, whatever it was, is this string (copied); for what is to be read or written with some of its
+// values changed. What json_string gave for values replaced before is no longer valid, iterators stay good.
+// STATUS_TOO_LARGE after JSON_REPLACED_MAX values of one document, STATUS_NO_MEMORY.
+#define JSON_REPLACED_MAX (1u << 20)
+enum status json_replace(struct json_value value, struct slice text);
+
 // Arrays and objects. Start with json_array_iter / json_object_iter; false at the end. A value of another type is
 // empty.
 struct json_iter {

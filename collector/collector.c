@@ -359,11 +359,13 @@ static struct tls_settings tls_of(const struct options_tls *tls) {
 
 static enum status make_doors(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
-  collector->intake = intake_create(&(struct intake_options){.journal = collector->intake_journal,
-                                                             .facts = facts_options(collector),
-                                                             .projects = collector->projects,
-                                                             .clock = collector->clock,
-                                                             .metrics = collector->metrics});
+  collector->intake = intake_create(&(struct intake_options){
+      .journal = collector->intake_journal,
+      .facts = facts_options(collector),
+      .projects = collector->projects,
+      .grouping = {.database = collector->database, .clock = collector->clock, .program = collector->grouping},
+      .clock = collector->clock,
+      .metrics = collector->metrics});
   struct otlp_door_options door = {
       .limits = {.sink = intake_sink(collector->intake),
                  .budget = &collector->budget,

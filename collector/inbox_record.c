@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: a record of spans or logs is scanned, and the items that its section marks are given to
-// processor/exception; a record of SDK events is parsed. Each event is grouped, written as its document and handed on.
-// Memory for one item's events is one arena, dropped behind the item.
+// processor/exception; each event is grouped, written as its document (collector/inbox_event) and handed on. Memory for
+// one item's events is one arena, dropped behind the item. An event of an SDK was grouped and written before it was
+// appended (collector/event_digest): its summary is in the section, its body is what will be stored. Only a record
+// without a summary, of an earlier version of culprit, is parsed.
 //
 // Event ids. An event from an SDK has its own. An exception of a trace is named by what it is: project, trace, span,
 // type and message (duplicate_key), time, source, and its number among equals in the record. A client that sends a
@@ -14,16 +16,16 @@
 
 #include "base/hash.h"
 #include "base/table.h"
-#include "collector/inbox_grouping.h"
+#include "collector/inbox_event.h"
 #include "processor/exception.h"
 #include "proto/otlp_scan.h"
+#include "store/event_summary.h"
 #include "store/project_store.h"
 #include "store/record_facts.h"
 
 #define BODY_BYTES_MAX     ((size_t)256 << 20)
 #define DOCUMENT_BYTES_MAX ((size_t)24 << 20)
 #define ARENA_BYTES_MAX    ((size_t)128 << 20)
-#define TAGS_MAX           64
 #define EQUALS_MAX         262144 // errors of one record that are told apart by number
 
 static const struct otlp_limits scan_limits = {
@@ -36,8 +38,10 @@ struct inbox_record {
   struct inbox_record_options options;
   struct inbox_grouping *grouping_of;
   struct arena arena;
-  struct buffer body, document, grouping;
+  struct buffer body, text;
   struct json_parser *parser;
+  struct inbox_event event;
+  struct event_summary summary;
   struct table *equals; // what an event is, hashed → how many of it there were in this record
   // Of the record in hand.
   const struct journal_record *record;
@@ -57,8 +61,7 @@ struct inbox_record *inbox_record_create(const struct inbox_record_options *opti
       .database = options->database, .clock = options->clock, .program = options->grouping});
   arena_init(&reader->arena, ARENA_BYTES_MAX);
   buffer_init(&reader->body, BODY_BYTES_MAX);
-  buffer_init(&reader->document, DOCUMENT_BYTES_MAX);
-  buffer_init(&reader->grouping, DOCUMENT_BYTES_MAX);
+  buffer_init(&reader->text, 2 * DOCUMENT_BYTES_MAX);
   reader->parser = json_parser_create(BODY_BYTES_MAX);
   reader->equals = table_create(sizeof(uint64_t), EQUALS_MAX);
   return reader;
@@ -69,8 +72,7 @@ void inbox_record_destroy(struct inbox_record *reader) {
   inbox_grouping_destroy(reader->grouping_of);
   arena_finish(&reader->arena);
   buffer_finish(&reader->body);
-  buffer_finish(&reader->document);
-  buffer_finish(&reader->grouping);
+  buffer_finish(&reader->text);
   json_parser_destroy(reader->parser);
   table_destroy(reader->equals);
   free(reader);
@@ -140,197 +142,32 @@ static struct slice request_id_of_item(const struct inbox_record *reader) {
   return (struct slice){0};
 }
 
-static struct slice raw_id(struct arena *arena, struct slice hex, size_t bytes) {
-  uint8_t *raw = arena_alloc(arena, bytes);
-  return raw && slice_from_hex(hex, raw, bytes) ? slice_make(raw, bytes) : (struct slice){0};
-}
-
-// Adds the hashes that contribute, each once; returns how many there are then.
-static uint32_t add_hashes(const struct grouping_result *result, const char *algorithm, struct issue_hash *hashes,
-                           uint32_t count, uint32_t max) {
-  for (uint32_t i = 0; i < result->variant_count && count < max; i++) {
-    const struct grouping_variant *variant = &result->variants[i];
-    struct issue_hash hash = {.algorithm = algorithm, .variant = variant->name};
-    if (strcmp(variant->name, GROUPING_OUTLINE) == 0) continue;
-    if (!variant->contributes || !slice_from_hex(slice_from_cstr(variant->hash), hash.bytes, ISSUE_HASH_BYTES))
-      continue;
-    bool known = false;
-    for (uint32_t k = 0; k < count && !known; k++) known = memcmp(hashes[k].bytes, hash.bytes, ISSUE_HASH_BYTES) == 0;
-    if (!known) hashes[count++] = hash;
-  }
-  return count;
-}
-
-// When grouping had no memory or found nothing, type and value decide.
-static uint32_t collect_hashes(const struct grouping_result *result, const char *algorithm,
-                               const struct sentry_event *event, struct issue_hash out_hashes[ISSUE_EVENT_HASHES_MAX]) {
-  uint32_t count = add_hashes(result, algorithm, out_hashes, 0, ISSUE_EVENT_HASHES_MAX);
-  if (count > 0) return count;
-  struct hash_md5 md5;
-  char hex[33];
-  hash_md5_init(&md5);
-  if (event->exception_count > 0) {
-    hash_md5_update(&md5, event->exceptions[event->exception_count - 1].type);
-    hash_md5_update(&md5, event->exceptions[event->exception_count - 1].value);
-  }
-  hash_md5_update(&md5, event->message);
-  hash_md5_finish(&md5, hex);
-  out_hashes[0] = (struct issue_hash){.algorithm = "culprit-fallback", .variant = "fallback"};
-  bool good = slice_from_hex(slice_make(hex, 32), out_hashes[0].bytes, ISSUE_HASH_BYTES);
-  ASSERT(good);
-  return 1;
-}
-
-static void copy_frames(struct sentry_stacktrace *stack, struct arena *arena) {
-  struct sentry_frame *frames = arena_alloc_array(arena, stack->frame_count, sizeof *frames);
-  if (frames && stack->frame_count > 0) memcpy(frames, stack->frames, stack->frame_count * sizeof *frames);
-  stack->frames = frames;
-}
-
-// The event with stacks of its own, since grouping marks them and a past algorithm must see them as they came. Whether
-// the arena had room for it is the arena's to say.
-static struct sentry_event copy_stacks(const struct sentry_event *event, struct arena *arena) {
-  struct sentry_event copy = *event;
-  copy.exceptions = arena_alloc_array(arena, event->exception_count, sizeof *copy.exceptions);
-  copy.threads = arena_alloc_array(arena, event->thread_count, sizeof *copy.threads);
-  if (!copy.exceptions || !copy.threads) return copy;
-  for (uint32_t i = 0; i < event->exception_count; i++) {
-    copy.exceptions[i] = event->exceptions[i];
-    copy_frames(&copy.exceptions[i].stacktrace, arena);
-  }
-  for (uint32_t i = 0; i < event->thread_count; i++) {
-    copy.threads[i] = event->threads[i];
-    copy_frames(&copy.threads[i].stacktrace, arena);
-  }
-  if (event->stacktrace.frames) copy_frames(&copy.stacktrace, arena);
-  return copy;
-}
-
-// Hashes by the setups that were in force before, latest first.
-static uint32_t collect_past(struct inbox_record *reader, const struct sentry_event *as_it_came,
-                             const struct inbox_setup *setups, uint32_t setup_count,
-                             struct issue_hash out_hashes[ISSUE_PAST_HASHES_MAX]) {
-  uint32_t count = 0;
-  for (uint32_t i = 1; i < setup_count; i++) {
-    struct sentry_event event = copy_stacks(as_it_came, &reader->arena);
-    struct grouping_result result = {0};
-    if (arena_exhausted(&reader->arena)) break; // the event is taken all the same
-    if (grouping_compute(setups[i].config, &event, &reader->arena, &result) != STATUS_OK) break;
-    count = add_hashes(&result, setups[i].id, out_hashes, count, ISSUE_PAST_HASHES_MAX);
-  }
-  return count;
-}
-
-// The last bit of an outline says which side it is of: an SDK's event, or one made of text.
-static void read_outline(const struct grouping_result *result, struct issue_event *event) {
-  const struct grouping_variant *last = result->variant_count > 0 ? &result->variants[result->variant_count - 1] : NULL;
-  if (last == NULL || strcmp(last->name, GROUPING_OUTLINE) != 0) return;
-  if (!slice_from_hex(slice_from_cstr(last->hash), event->outline, ISSUE_HASH_BYTES)) return;
-  uint8_t *side = &event->outline[ISSUE_HASH_BYTES - 1];
-  *side = (uint8_t)((*side & 0xfeu) | (event->source == ISSUE_SOURCE_SDK));
-  memcpy(event->outline_of_other_side, event->outline, ISSUE_HASH_BYTES);
-  event->outline_of_other_side[ISSUE_HASH_BYTES - 1] ^= 1;
-  event->has_outline = true;
-}
-
-static uint32_t collect_tags(const struct sentry_event *event, struct issue_tag out_tags[TAGS_MAX]) {
-  const struct issue_tag own[] = {{SLICE_LITERAL("server_name"), event->server_name},
-                                  {SLICE_LITERAL("transaction"), event->transaction},
-                                  {SLICE_LITERAL("logger"), event->logger},
-                                  {SLICE_LITERAL("user"), event->user_id}};
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < event->tag_count && count < TAGS_MAX; i++) {
-    if (slice_equal_cstr(event->tags[i].key, "request_id")) continue; // another value in every event
-    out_tags[count++] = (struct issue_tag){.key = event->tags[i].key, .value = event->tags[i].value};
-  }
-  for (size_t i = 0; i < sizeof own / sizeof own[0] && count < TAGS_MAX; i++) {
-    bool known = own[i].value.len == 0;
-    for (uint32_t k = 0; k < count && !known; k++) known = slice_equal(out_tags[k].key, own[i].key);
-    if (!known) out_tags[count++] = own[i];
-  }
-  return count;
-}
-
-static void write_texts(struct inbox_record *reader, const struct grouping_result *result, const char *algorithm,
-                        const struct sentry_event *event) {
-  struct json_writer json;
-  buffer_clear(&reader->grouping);
-  json_writer_init(&json, &reader->grouping);
-  json_begin_object(&json);
-  json_key(&json, "algorithm");
-  json_write_cstr(&json, algorithm);
-  json_key(&json, "variants");
-  grouping_write_variants(result, &json);
-  json_end_object(&json);
-  buffer_clear(&reader->document);
-  sentry_event_write(event, &reader->document);
-}
-
-static struct slice first_of(struct slice preferred, struct slice otherwise) {
-  return preferred.len > 0 ? preferred : otherwise;
-}
-
 static void take(struct inbox_record *reader, const struct exception_found *found) {
   if (reader->enough) return;
   struct sentry_event event = found->event;
-  uint64_t received_ns = reader->record->received_ns;
-  if (event.timestamp_ns == 0) event.timestamp_ns = received_ns;
-  event.received_ns = received_ns;
-  event.level = first_of(event.level, SLICE_LITERAL("error"));
-  event.request_id = first_of(event.request_id, request_id_of_item(reader));
-  struct inbox_setup setups[1 + GROUPING_HISTORY_PAST_MAX];
-  uint32_t setup_count = inbox_grouping_find(reader->grouping_of, project_of(reader->record), received_ns, setups);
-  struct sentry_event as_it_came = setup_count > 1 ? copy_stacks(&event, &reader->arena) : event;
-  if (arena_exhausted(&reader->arena)) setup_count = 1;
-  struct grouping_result result = {0};
-  enum status status = grouping_compute(setups[0].config, &event, &reader->arena, &result);
-  if (status != STATUS_OK) result = (struct grouping_result){0};
-  event.title = first_of(event.title, result.title);
-  event.culprit = first_of(event.culprit, result.culprit);
-  struct issue_hash hashes[ISSUE_EVENT_HASHES_MAX], past_hashes[ISSUE_PAST_HASHES_MAX];
-  struct issue_tag tags[TAGS_MAX];
-  struct issue_event mine = {
+  event.request_id = inbox_event_first_of(event.request_id, request_id_of_item(reader));
+  const struct inbox_event_origin origin = {
       .project = project_of(reader->record),
       .source = found->source == EXCEPTION_SDK          ? ISSUE_SOURCE_SDK
                 : found->source == EXCEPTION_SPAN_EVENT ? ISSUE_SOURCE_SPAN
                                                         : ISSUE_SOURCE_LOG,
-      .timestamp_ns = event.timestamp_ns,
-      .received_ns = received_ns,
+      .received_ns = reader->record->received_ns,
       .duplicate_key = found->duplicate_key,
-      .trace_id = raw_id(&reader->arena, event.trace_id, 16),
-      .span_id = raw_id(&reader->arena, event.span_id, 8),
-      .request_id = event.request_id,
-      .title = event.title,
-      .type = result.type,
-      .value = result.value,
-      .culprit = event.culprit,
-      .level = event.level,
-      .platform = event.platform,
-      .service = event.service,
-      .environment = event.environment,
-      .release = event.release,
-      .hashes = hashes,
-      .hash_count = collect_hashes(&result, setups[0].id, &event, hashes),
-      .tags = tags,
-      .tag_count = collect_tags(&event, tags),
   };
-  if (setup_count > 1 && !inbox_grouping_is_known(reader->grouping_of, mine.project, hashes, mine.hash_count)) {
-    mine.past_hashes = past_hashes;
-    mine.past_hash_count = collect_past(reader, &as_it_came, setups, setup_count, past_hashes);
-  }
-  read_outline(&result, &mine);
-  name_event(reader, found, &mine);
-  slice_to_hex(slice_make(mine.event_id, ISSUE_EVENT_ID_BYTES), event.event_id);
+  struct inbox_event *mine = &reader->event;
+  inbox_event_make(mine, &origin, reader->grouping_of, &event, &reader->arena);
+  name_event(reader, found, &mine->event);
+  slice_to_hex(slice_make(mine->event.event_id, ISSUE_EVENT_ID_BYTES), event.event_id);
   event.event_id[2 * ISSUE_EVENT_ID_BYTES] = 0;
-  write_texts(reader, &result, setups[0].id, &event);
+  buffer_clear(&reader->text);
+  inbox_event_write(mine, &event, &reader->text);
   reader->found_index++;
-  if (reader->document.failed || reader->grouping.failed) {
+  if (reader->text.failed) {
     reader->status = STATUS_TOO_LARGE;
     return;
   }
-  mine.document = buffer_slice(&reader->document);
-  mine.grouping = buffer_slice(&reader->grouping);
-  reader->enough = !reader->options.take(reader->options.context, &mine);
+  inbox_event_split(buffer_slice(&reader->text), &mine->event);
+  reader->enough = !reader->options.take(reader->options.context, &mine->event);
 }
 
 // --- records ---------------------------------------------------------------------------------------------------------
@@ -371,6 +208,27 @@ static enum status read_event(struct inbox_record *reader, struct json_value val
   enum status status = sentry_event_parse(value, &reader->arena, &found.event, error);
   if (status == STATUS_OK) take(reader, &found);
   return status;
+}
+
+// The event of a record that has its summary.
+static enum status read_digested(struct inbox_record *reader, struct slice summary, struct error *error) {
+  const struct journal_record *record = reader->record;
+  struct slice body;
+  enum status status = event_summary_decode(summary, &reader->summary);
+  if (status != STATUS_OK) return error_set(error, status, "the event's summary cannot be read");
+  struct issue_event *event = &reader->summary.event;
+  event->project = project_of(record);
+  event->received_ns = record->received_ns;
+  if (record->body_compressed) {
+    event->compressed = record->body_stored;
+    event->compressed_raw_bytes = record->body_raw_bytes;
+  } else {
+    status = journal_record_body(record, &reader->body, &body);
+    if (status != STATUS_OK) return error_set(error, status, "the record's body cannot be read");
+    inbox_event_split(body, event);
+  }
+  reader->enough = !reader->options.take(reader->options.context, event);
+  return STATUS_OK;
 }
 
 // One event document, or an array of them.
@@ -414,6 +272,9 @@ enum status inbox_record_read(struct inbox_record *reader, const struct journal_
   reader->status = STATUS_OK;
   reader->item = (struct record_item){.trace = RECORD_NO_TRACE};
   if (table_count(reader->equals) > 0) table_clear(reader->equals);
+  struct record_facts facts;
+  bool is_event = record->kind == JOURNAL_EVENTS && record_facts_decode(record->section, &facts) == STATUS_OK;
+  if (is_event && facts.more.len > 0) return read_digested(reader, facts.more, error);
   struct slice body;
   enum status status = journal_record_body(record, &reader->body, &body);
   if (status != STATUS_OK) return error_set(error, status, "the record's body cannot be read");

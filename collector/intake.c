@@ -7,16 +7,13 @@
 
 #include <stdlib.h>
 
-#include "base/json.h"
+#include "collector/event_digest.h"
 #include "collector/intake_items.h"
-#include "processor/event_facts.h"
 #include "processor/scrub.h"
 #include "proto/otlp_splice.h"
 
-#define BUILDERS_MAX        16
-#define ROOM_SHARE          64 // of the journal's budget must be free, else nothing is taken
-#define EVENT_BYTES_MAX     ((size_t)64 << 20)
-#define EVENT_SECTION_BYTES 1024
+#define BUILDERS_MAX 16
+#define ROOM_SHARE   64 // of the journal's budget must be free, else nothing is taken
 // What scrubbing may add: "[Filtered]" in the place of shorter secrets, and what it notes of them.
 #define SCRUBBED_BYTES_MAX(len) (4 * (len) + (UINT64_C(1) << 20))
 
@@ -26,6 +23,7 @@ struct intake {
   struct mutex lock;
   struct payload_facts *idle[BUILDERS_MAX]; // builders not in use
   uint32_t idle_count;
+  struct event_digest_pool *digests;
   struct atomic_u64 received, stored, refused, rejected;
   struct metrics_value *refused_metric, *stored_metric, *scrubbed_metric;
 };
@@ -44,6 +42,7 @@ struct intake *intake_create(const struct intake_options *options) {
   ASSERT(intake);
   intake->options = *options;
   mutex_init(&intake->lock);
+  intake->digests = event_digest_pool_create(&options->grouping);
   intake->stored_metric = metrics_series(options->metrics, METRICS_COUNTER, "culprit_intake_stored_items_total", "",
                                          "Spans, log records and events that are durable in the intake journal.");
   intake->refused_metric = metrics_series(options->metrics, METRICS_COUNTER, "culprit_intake_refused_items_total", "",
@@ -56,6 +55,7 @@ struct intake *intake_create(const struct intake_options *options) {
 void intake_destroy(struct intake *intake) {
   if (!intake) return;
   for (uint32_t i = 0; i < intake->idle_count; i++) payload_facts_destroy(intake->idle[i]);
+  event_digest_pool_destroy(intake->digests);
   mutex_finish(&intake->lock);
   free(intake);
 }
@@ -203,50 +203,24 @@ static enum status submit_scanned(struct intake *intake, struct journal_entry *e
   return status;
 }
 
-// Takes the secrets out of an event: the document in `scrubbed` is the body from then on, and *event what is parsed.
-static enum status scrub_document(const struct waiting *waiting, struct journal_entry *entry,
-                                  struct json_parser *parser, struct json_value *event, struct buffer *scrubbed) {
-  const struct scrub *scrub = waiting->scrub;
-  if (!scrub || !scrub_is_enabled(scrub)) return STATUS_OK;
-  struct json_parser *inner = json_parser_create(EVENT_BYTES_MAX);
-  bool changed = false;
-  enum status status = inner ? scrub_event(scrub, *event, inner, scrubbed, &changed) : STATUS_UNAVAILABLE;
-  json_parser_destroy(inner);
-  if (status || !changed) return status;
-  entry->body = buffer_slice(scrubbed);
-  metrics_add(waiting->intake->scrubbed_metric, 1);
-  return json_parse(parser, entry->body, event, NULL);
-}
-
-// One event document of a Sentry SDK. Parsers are as large as what they parsed, so they are not kept.
+// One event document of a Sentry SDK.
 static enum status submit_event(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
                                 struct error *error) {
-  struct json_parser *parser = json_parser_create(EVENT_BYTES_MAX);
-  struct buffer section, scrubbed;
-  buffer_init(&section, EVENT_SECTION_BYTES);
-  buffer_init(&scrubbed, SCRUBBED_BYTES_MAX(entry->body.len));
-  struct json_value event;
-  enum status status = parser ? json_parse(parser, entry->body, &event, error)
-                              : error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
-  if (!status && json_type_of(event) != JSON_OBJECT) {
-    status = error_set(error, STATUS_INVALID, "the event is not a JSON object");
-  }
-  if (!status && (status = scrub_document(waiting, entry, parser, &event, &scrubbed))) {
-    error_set(error, status, "the event could not be scrubbed");
-  }
-  if (!status && event_facts_build(event, &section)) {
-    status = error_set(error, STATUS_INTERNAL, "the event's facts cannot be written");
-  }
-  if (status) {
+  const struct event_digest_options options = {
+      .scrub = waiting->scrub, .project = entry->project, .received_ns = entry->received_ns};
+  struct event_digest *digest = event_digest_take(intake->digests);
+  struct event_digest_record record;
+  enum status status = event_digest_make(digest, &options, entry->body, &record, error);
+  if (status != STATUS_OK) {
     free(waiting);
   } else {
+    if (record.scrubbed) metrics_add(intake->scrubbed_metric, 1);
     waiting->outcome.accepted = entry->item_count = 1;
-    entry->section = buffer_slice(&section);
+    entry->section = record.section;
+    entry->body = record.body;
     status = append(intake, entry, waiting, error);
   }
-  buffer_finish(&section);
-  buffer_finish(&scrubbed);
-  json_parser_destroy(parser);
+  event_digest_give(intake->digests, digest);
   return status;
 }
 

@@ -9,6 +9,7 @@
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "collector/inbox_grouping.h"
 #include "collector/project_directory.h"
 #include "processor/payload_facts.h"
 #include "receiver/sink.h"
@@ -21,6 +22,7 @@ struct intake_options {
   struct payload_facts_options facts;
   const struct scrub *scrub;          // for all projects; NULL: nothing is scrubbed
   struct project_directory *projects; // each in its own way, in place of `scrub`; NULL: none
+  struct inbox_grouping_options grouping;
   const struct clock *clock;
   struct metrics *metrics;
 };

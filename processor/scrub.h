@@ -56,14 +56,16 @@ const char *scrub_text(const struct scrub *scrub, enum scrub_text_kind kind, str
 // Would scrub_text change it?
 bool scrub_text_is_clean(const struct scrub *scrub, enum scrub_text_kind kind, struct slice text);
 
-// Scrubs a Sentry event document (an object; anything else is left alone) and appends the new document with what was
-// changed marked in `_meta`, as Relay marks it: {"extra":{"password":{"":{"rem":[["@password","x"]]}}}}, "x" removed,
-// "s" substituted in part. *out_changed false: nothing was appended, use what you had. `inner` parses JSON found in
-// texts; not the parser that `root` belongs to. STATUS_TOO_LARGE when `out` is full (then holding what it held before).
+// Scrubs a parsed Sentry event (an object; anything else is left alone) where it stands: values become other ones
+// (json_replace), and its new `_meta` is appended to out_meta, with what was changed marked as Relay marks it:
+// {"extra":{"password":{"":{"rem":[["@password","x"]]}}}}, "x" removed, "s" substituted in part. The member _meta
+// itself is left as it came. *out_changed false: nothing was. `inner` parses JSON found in texts; not the parser that
+// `root` belongs to. On failure (STATUS_TOO_LARGE, out_meta holds what it held before; STATUS_NO_MEMORY) values may
+// have been changed.
 enum status scrub_event(const struct scrub *scrub, struct json_value root, struct json_parser *inner,
-                        struct buffer *out, bool *out_changed);
-// The members of a JSON object or array that stands in a text, all of them rules for values. As scrub_event, without
-// `_meta`.
+                        struct buffer *out_meta, bool *out_changed);
+// The members of a JSON object or array that stands in a text, all of them rules for values; what was changed is
+// appended as a document. STATUS_TOO_LARGE when `out` is full (then holding what it held before).
 enum status scrub_json(const struct scrub *scrub, struct json_value root, struct buffer *out, bool *out_changed);
 
 // Scrubs an OTLP request that has passed otlp_scan: attributes by key, of logs also attributes and bodies by value.

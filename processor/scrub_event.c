@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: one walk over the parsed document with a stack of open arrays and objects, writing the new document as
-// it goes. Where in the schema of an event the walk is, is a `place`; a table leads from place and key to the next one.
-// Everything that an application fills in as it likes (extra, contexts, local variables, breadcrumb data, request
-// bodies …) is the place FREE, where every key and every text is judged. Places that hold what an SDK says of itself,
-// of code and of times are LEFT. Exempt in particular, as in Relay: debug_meta, file names of frames, the value of an
-// exception, the User-Agent header. The user an event names by id, e-mail or name is kept: that is what an issue page
-// shows; only their IP address goes when it is asked for.
+// How it works: one walk over the parsed document with a stack of open arrays and objects, that replaces values where
+// they stand (json_replace) and writes nothing. Where in the schema of an event the walk is, is a `place`; a table
+// leads from place and key to the next one. Everything that an application fills in as it likes (extra, contexts, local
+// variables, breadcrumb data, request bodies …) is the place FREE, where every key and every text is judged. Places
+// that hold what an SDK says of itself, of code and of times are LEFT. Exempt in particular, as in Relay: debug_meta,
+// file names of frames, the value of an exception, the User-Agent header. The user an event names by id, e-mail or name
+// is kept: that is what an issue page shows; only their IP address goes when it is asked for.
 //
 // Changes are noted in a tree of marks, one node for each part of the path that leads to a change, made only then. At
 // the end the tree is merged into the `_meta` the SDK had sent.
@@ -171,8 +171,8 @@ struct open {
 struct walk {
   const struct scrub *scrub;
   struct json_parser *inner;
-  struct json_writer writer;
   struct buffer text;
+  enum status status; // the first failure
   bool notes;
   struct mark *marks; // [0] is the root
   uint32_t mark_count, mark_capacity;
@@ -279,8 +279,7 @@ static void write_others(const struct walk *walk, struct json_writer *writer, ui
   }
 }
 
-static void write_meta(struct walk *walk, struct json_value old) {
-  struct json_writer *writer = &walk->writer;
+static void write_meta(const struct walk *walk, struct json_value old, struct json_writer *writer) {
   struct {
     uint32_t child; // next one to write
     struct json_value old;
@@ -315,13 +314,20 @@ static void write_meta(struct walk *walk, struct json_value old) {
 
 // --- values ---------------------------------------------------------------------------------------------------------
 
+static bool is_empty(struct json_value container) {
+  struct json_iter iter = json_iterate(container);
+  struct slice key;
+  struct json_value value;
+  return !json_object_next(&iter, &key, &value) && !json_array_next(&iter, &value);
+}
+
 static bool holds_something(struct json_value value) {
   switch (json_type_of(value)) {
   case JSON_NULL:
   case JSON_BOOL: return false;
   case JSON_STRING: return json_string(value).len > 0 && !slice_equal_cstr(json_string(value), SCRUB_FILTERED);
   case JSON_ARRAY:
-  case JSON_OBJECT: return json_count(value) > 0;
+  case JSON_OBJECT: return !is_empty(value);
   default: return true;
   }
 }
@@ -337,9 +343,14 @@ static bool must_go(const struct scrub *scrub, enum place place, struct slice ke
   return place == COOKIES && scrub->defaults && scrub_key_is_session_cookie(key);
 }
 
-static void write_filtered(struct walk *walk) {
-  json_write_cstr(&walk->writer, SCRUB_FILTERED);
-  note(walk, "@password", true);
+static void replace(struct walk *walk, struct json_value value, struct slice text, const char *rule) {
+  enum status status = json_replace(value, text);
+  if (status != STATUS_OK && walk->status == STATUS_OK) walk->status = status;
+  note(walk, rule, slice_equal_cstr(text, SCRUB_FILTERED));
+}
+
+static void filter(struct walk *walk, struct json_value value) {
+  replace(walk, value, SLICE_LITERAL(SCRUB_FILTERED), "@password");
 }
 
 // name=value to begin with, as forms do.
@@ -366,7 +377,8 @@ static const char *scrub_body(struct walk *walk, struct slice text) {
   return scrub_text(walk->scrub, is_form(text) ? SCRUB_TEXT_QUERY : SCRUB_TEXT_VALUE, text, &walk->text);
 }
 
-static void write_string(struct walk *walk, enum place place, struct slice text) {
+static void look_at_string(struct walk *walk, enum place place, struct json_value value) {
+  struct slice text = json_string(value);
   const char *rule = NULL;
   buffer_clear(&walk->text);
   switch (place) {
@@ -379,28 +391,20 @@ static void write_string(struct walk *walk, enum place place, struct slice text)
   case BODY: rule = scrub_body(walk, text); break;
   default: break;
   }
-  if (walk->text.failed) walk->writer.out->failed = true;
-  json_write_string(&walk->writer, rule ? buffer_slice(&walk->text) : text);
-  if (rule) note(walk, rule, slice_equal_cstr(buffer_slice(&walk->text), SCRUB_FILTERED));
+  if (walk->text.failed) walk->status = STATUS_TOO_LARGE;
+  if (rule) replace(walk, value, buffer_slice(&walk->text), rule);
 }
 
 // A number that is a card's.
-static void write_number(struct walk *walk, enum place place, struct json_value value) {
+static void look_at_number(struct walk *walk, enum place place, struct json_value value) {
   char digits[NUMBER_TEXT];
-  if (!judges_keys(place) || json_type_of(value) == JSON_DOUBLE) {
-    json_write_parsed(&walk->writer, value);
-    return;
-  }
+  if (!judges_keys(place) || json_type_of(value) == JSON_DOUBLE) return;
   int len = json_type_of(value) == JSON_U64
                 ? snprintf(digits, sizeof(digits), "%llu", (unsigned long long)json_u64(value))
                 : snprintf(digits, sizeof(digits), "%lld", (long long)json_i64(value));
   struct scrub_finding finding;
-  if (!scrub_value_find(walk->scrub, slice_make(digits, (size_t)len), 0, &finding)) {
-    json_write_parsed(&walk->writer, value);
-    return;
-  }
-  json_write_cstr(&walk->writer, SCRUB_FILTERED);
-  note(walk, finding.rule, true);
+  if (!scrub_value_find(walk->scrub, slice_make(digits, (size_t)len), 0, &finding)) return;
+  replace(walk, value, SLICE_LITERAL(SCRUB_FILTERED), finding.rule);
 }
 
 // --- the walk -------------------------------------------------------------------------------------------------------
@@ -436,38 +440,27 @@ static void enter(struct walk *walk, struct json_value value, enum place place) 
     second = json_get(value, "value");
     if (json_type_of(key) == JSON_STRING) open->is_named = must_go(walk->scrub, place, json_string(key), second);
   }
-  if (open->is_object)
-    json_begin_object(&walk->writer);
-  else
-    json_begin_array(&walk->writer);
   walk->depth++;
 }
 
-static void write_value(struct walk *walk, struct json_value value, enum place place) {
-  enum json_type type = json_type_of(value);
-  if (place == LEFT) {
-    json_write_parsed(&walk->writer, value);
-  } else if (type == JSON_OBJECT || type == JSON_ARRAY) {
-    enter(walk, value, place);
-  } else if (type == JSON_STRING) {
-    write_string(walk, place, json_string(value));
-  } else if (type == JSON_I64 || type == JSON_U64 || type == JSON_DOUBLE) {
-    write_number(walk, place, value);
-  } else {
-    json_write_parsed(&walk->writer, value);
+static void look_at(struct walk *walk, struct json_value value, enum place place) {
+  if (place == LEFT) return;
+  switch (json_type_of(value)) {
+  case JSON_OBJECT:
+  case JSON_ARRAY: enter(walk, value, place); break;
+  case JSON_STRING: look_at_string(walk, place, value); break;
+  case JSON_I64:
+  case JSON_U64: look_at_number(walk, place, value); break;
+  default: break;
   }
 }
 
 static void next_member(struct walk *walk, struct open *open) {
   struct json_value value;
   if (!json_object_next(&open->iter, &open->key, &value)) {
-    // The root's _meta is written at its end, with the marks in it.
     walk->depth--;
-    if (walk->depth > 0 || !walk->notes) json_end_object(&walk->writer);
     return;
   }
-  if (walk->depth == 1 && walk->notes && slice_equal_cstr(open->key, "_meta")) return;
-  json_key_slice(&walk->writer, open->key);
   enum place place = place_of(open->place, open->key);
   // Names are judged where they are the application's: a member of ROOT that the schema does not know, too.
   enum place judge = LEFT;
@@ -477,34 +470,34 @@ static void next_member(struct walk *walk, struct open *open) {
     judge = place;
   bool named = open->is_named && slice_equal_cstr(open->key, "value");
   if (named || must_go(walk->scrub, judge, open->key, value)) {
-    write_filtered(walk);
+    filter(walk, value);
   } else {
-    write_value(walk, value, place);
+    look_at(walk, value, place);
   }
 }
 
 static void next_element(struct walk *walk, struct open *open) {
   struct json_value value;
   if (!json_array_next(&open->iter, &value)) {
-    json_end_array(&walk->writer);
     walk->depth--;
     return;
   }
   open->index = open->next_index++;
   if (open->value_goes && open->index == 1) {
-    write_filtered(walk);
+    filter(walk, value);
   } else if (open->index == 1) {
-    write_value(walk, value, open->second);
+    look_at(walk, value, open->second);
   } else if (open->is_pair) {
-    write_value(walk, value, MESSAGE); // the name, which says "password" and is none
+    look_at(walk, value, MESSAGE); // the name, which says "password" and is none
   } else {
-    write_value(walk, value, open->place);
+    look_at(walk, value, open->place);
   }
 }
 
 static void walk_value(struct walk *walk, struct json_value root, enum place place) {
-  write_value(walk, root, place);
-  while (walk->depth > 0 && !walk->writer.out->failed) {
+  buffer_init(&walk->text, TEXT_MAX);
+  look_at(walk, root, place);
+  while (walk->depth > 0 && walk->status == STATUS_OK) {
     struct open *open = &walk->open[walk->depth - 1];
     if (open->is_object) {
       next_member(walk, open);
@@ -514,33 +507,30 @@ static void walk_value(struct walk *walk, struct json_value root, enum place pla
   }
 }
 
-static enum status finish(struct walk *walk, size_t before, bool *out_changed) {
-  struct buffer *out = walk->writer.out;
-  const bool full = out->failed;
+static enum status finish(struct walk *walk, struct buffer *out, size_t before, bool *out_changed) {
+  enum status status = out->failed ? STATUS_TOO_LARGE : walk->status;
   buffer_finish(&walk->text);
   free(walk->marks);
-  if (full || !walk->changed) out->len = before;
+  if (status != STATUS_OK) out->len = before;
   out->failed = false;
-  *out_changed = walk->changed && !full;
-  return full ? STATUS_TOO_LARGE : STATUS_OK;
+  *out_changed = walk->changed && status == STATUS_OK;
+  return status;
 }
 
 enum status scrub_event(const struct scrub *scrub, struct json_value root, struct json_parser *inner,
-                        struct buffer *out, bool *out_changed) {
-  ASSERT(!out->failed);
+                        struct buffer *out_meta, bool *out_changed) {
+  ASSERT(!out_meta->failed);
   *out_changed = false;
   if (!scrub->enabled || json_type_of(root) != JSON_OBJECT) return STATUS_OK;
-  const size_t before = out->len;
+  const size_t before = out_meta->len;
   struct walk walk = {.scrub = scrub, .inner = inner, .notes = true};
-  buffer_init(&walk.text, TEXT_MAX);
-  json_writer_init(&walk.writer, out);
   walk_value(&walk, root, ROOT);
-  if (walk.changed && !out->failed) {
-    json_key(&walk.writer, "_meta");
-    write_meta(&walk, json_get(root, "_meta"));
-    json_end_object(&walk.writer);
+  if (walk.changed && walk.status == STATUS_OK) {
+    struct json_writer writer;
+    json_writer_init(&writer, out_meta);
+    write_meta(&walk, json_get(root, "_meta"), &writer);
   }
-  return finish(&walk, before, out_changed);
+  return finish(&walk, out_meta, before, out_changed);
 }
 
 // A body in an event or a log. FREE never leads to BODY, so this is not entered twice.
@@ -550,8 +540,7 @@ enum status scrub_json(const struct scrub *scrub, struct json_value root, struct
   if (!scrub->enabled) return STATUS_OK;
   const size_t before = out->len;
   struct walk walk = {.scrub = scrub};
-  buffer_init(&walk.text, TEXT_MAX);
-  json_writer_init(&walk.writer, out);
   walk_value(&walk, root, FREE);
-  return finish(&walk, before, out_changed);
+  if (walk.changed && walk.status == STATUS_OK) json_write_value(out, root);
+  return finish(&walk, out, before, out_changed);
 }

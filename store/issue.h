@@ -71,6 +71,9 @@ struct issue_event {
   uint32_t tag_count;
   struct slice grouping; // JSON without line feeds
   struct slice document; // JSON
+  // Instead of both: grouping, a line feed and document as one frame of compress_zstd, as they are stored.
+  struct slice compressed;
+  uint64_t compressed_raw_bytes;
 };
 
 // Where an event stands in time: what it says, or when it was received if that is over 7 days earlier or an hour later.

@@ -52,6 +52,7 @@ static void copy_texts(struct arena *arena, struct issue_event *event) {
   event->span_id = copy(arena, event->span_id, 8);
   event->grouping = copy(arena, event->grouping, SIZE_MAX);
   event->document = copy(arena, event->document, SIZE_MAX);
+  event->compressed = copy(arena, event->compressed, SIZE_MAX);
   if (event->title.len == 0) event->title = SLICE_LITERAL("<unlabeled event>");
 }
 
@@ -85,7 +86,8 @@ enum status issue_batch_add(struct issue_batch *batch, const struct issue_event 
   ASSERT(event->past_hash_count <= ISSUE_PAST_HASHES_MAX);
   struct issue_event *mine = &batch->events[batch->count];
   *mine = *event;
-  if (event->document.len + event->grouping.len > ISSUE_BATCH_MEMORY_MAX / 2) return STATUS_TOO_LARGE;
+  size_t bytes = event->document.len + event->grouping.len + event->compressed.len;
+  if (bytes > ISSUE_BATCH_MEMORY_MAX / 2) return STATUS_TOO_LARGE;
   copy_texts(&batch->arena, mine);
   copy_lists(&batch->arena, mine);
   if (arena_exhausted(&batch->arena)) {

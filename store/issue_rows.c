@@ -69,19 +69,24 @@ void issue_rows_describe(struct connection *connection, uint32_t issue, const st
   statement_run(&update);
 }
 
-static struct slice compress(struct issue_rows *rows, const struct issue_event *event) {
+// The stored form of an event's texts and how long they are.
+static struct slice compress(struct issue_rows *rows, const struct issue_event *event, uint64_t *out_raw_bytes) {
+  *out_raw_bytes = event->compressed_raw_bytes;
+  if (event->compressed.len > 0) return event->compressed;
   buffer_clear(&rows->text);
   buffer_clear(&rows->compressed);
   buffer_append_slice(&rows->text, event->grouping);
   buffer_append_byte(&rows->text, '\n');
   buffer_append_slice(&rows->text, event->document);
+  *out_raw_bytes = rows->text.len;
   enum status status = compress_zstd(buffer_slice(&rows->text), &rows->compressed);
   return status == STATUS_OK && !rows->text.failed ? buffer_slice(&rows->compressed) : (struct slice){0};
 }
 
 int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *connection, uint32_t issue, int64_t part,
                                 const struct issue_event *event) {
-  struct slice document = compress(rows, event);
+  uint64_t raw_bytes;
+  struct slice document = compress(rows, event, &raw_bytes);
   if (document.len == 0) connection_fail(connection, STATUS_NO_MEMORY, "no memory to compress an event");
   struct statement insert = connection_statement(
       connection,
@@ -107,7 +112,7 @@ int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *conn
   statement_bind_text(&insert, 16, event->service);
   statement_bind_text(&insert, 17, event->environment);
   statement_bind_text(&insert, 18, event->release);
-  statement_bind_u64(&insert, 19, rows->text.len);
+  statement_bind_u64(&insert, 19, raw_bytes);
   statement_bind_blob(&insert, 20, document);
   statement_bind_i64(&insert, 21, part);
   statement_run(&insert);

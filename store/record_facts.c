@@ -9,7 +9,8 @@
 //     12  u32 item_count
 //     16  u32 request_count
 //     20  u8  version, 1
-//     21  3 bytes, zero
+//     21  u8  1: other bytes follow behind the requests; else 0
+//     22  2 bytes, zero
 //   traces, 64 bytes each
 //      0  16  trace id
 //     16  u64 start_ns
@@ -34,7 +35,7 @@
 
 #include "store/little_endian.h"
 
-enum { HEAD_BYTES = 24, TRACE_BYTES = 64, ITEM_BYTES = 4, REQUEST_BYTES = 17, VERSION = 1 };
+enum { HEAD_BYTES = 24, TRACE_BYTES = 64, ITEM_BYTES = 4, REQUEST_BYTES = 17, VERSION = 1, MORE_AT = 21 };
 
 static struct record_item item_at(const uint8_t *items, uint32_t index) {
   uint32_t word = little_endian_get_u32(items + (size_t)index * ITEM_BYTES);
@@ -50,7 +51,7 @@ static bool items_are_sound(struct record_facts *facts) {
   return true;
 }
 
-static bool requests_are_sound(const struct record_facts *facts) {
+static bool requests_are_sound(struct record_facts *facts, bool has_more) {
   const uint8_t *cursor = facts->requests;
   for (uint32_t i = 0; i < facts->request_count; i++) {
     if (facts->end - cursor < REQUEST_BYTES) return false;
@@ -61,12 +62,15 @@ static bool requests_are_sound(const struct record_facts *facts) {
     if (len > RECORD_REQUEST_ID_BYTES_MAX || facts->end - cursor < len) return false;
     cursor += len;
   }
-  return cursor == facts->end;
+  if (has_more) facts->more = slice_make(cursor, (size_t)(facts->end - cursor));
+  bool sound = has_more || cursor == facts->end;
+  facts->end = cursor;
+  return sound;
 }
 
 enum status record_facts_decode(struct slice section, struct record_facts *out_facts) {
   if (section.len < HEAD_BYTES || section.ptr[20] != VERSION) return STATUS_CORRUPT;
-  if (section.ptr[21] || section.ptr[22] || section.ptr[23]) return STATUS_CORRUPT;
+  if (section.ptr[MORE_AT] > 1 || section.ptr[22] || section.ptr[23]) return STATUS_CORRUPT;
   struct record_facts facts = {
       .fingerprint = little_endian_get_u64(section.ptr),
       .trace_count = little_endian_get_u32(section.ptr + 8),
@@ -82,7 +86,7 @@ enum status record_facts_decode(struct slice section, struct record_facts *out_f
   left -= (size_t)facts.trace_count * TRACE_BYTES;
   if (facts.item_count > left / ITEM_BYTES) return STATUS_CORRUPT;
   facts.requests = facts.items + (size_t)facts.item_count * ITEM_BYTES;
-  if (!items_are_sound(&facts) || !requests_are_sound(&facts)) return STATUS_CORRUPT;
+  if (!items_are_sound(&facts) || !requests_are_sound(&facts, section.ptr[MORE_AT])) return STATUS_CORRUPT;
   *out_facts = facts;
   return STATUS_OK;
 }
@@ -173,4 +177,8 @@ enum status record_facts_encode(uint64_t fingerprint, const struct record_trace 
   for (uint32_t i = 0; i < request_count; i++) to = put_request(to, &requests[i]);
   out->len += bytes;
   return STATUS_OK;
+}
+
+void record_facts_announce_more(uint8_t *section) {
+  section[MORE_AT] = 1;
 }

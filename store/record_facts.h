@@ -67,6 +67,7 @@ struct record_facts {
   uint32_t trace_count, item_count, request_count;
   bool has_errors;                                // any item has RECORD_ITEM_ERROR
   const uint8_t *traces, *items, *requests, *end; // encoded
+  struct slice more;                              // what stands behind the facts: of events, an event_summary
 };
 
 // Views a section. STATUS_CORRUPT when its shape is wrong (its bytes passed the journal's checksum, so: a fault or
@@ -81,5 +82,7 @@ bool record_facts_next_request(const struct record_facts *facts, const uint8_t *
 enum status record_facts_encode(uint64_t fingerprint, const struct record_trace *traces, uint32_t trace_count,
                                 const struct record_item *items, uint32_t item_count,
                                 const struct record_request *requests, uint32_t request_count, struct buffer *out);
+// Says of facts encoded at `section` that something follows; it is appended behind them then.
+void record_facts_announce_more(uint8_t *section);
 
 #endif

@@ -3,6 +3,7 @@
 // The first byte chooses what the rest is: a text of one kind, an event, or an OTLP request; and the configuration.
 // Scrubbing ends with valid output, and a second time changes nothing.
 #include "processor/scrub.h"
+#include "tests/unit/processor/scrubbed_document.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -25,18 +26,21 @@ static void check_text(const struct scrub *scrub, enum scrub_text_kind kind, str
 static void check_event(const struct scrub *scrub, struct slice text) {
   struct json_parser *parser = json_parser_create(1 << 20), *inner = json_parser_create(1 << 20);
   struct json_value root;
-  struct buffer once, twice;
+  struct buffer once, twice, meta;
   bool changed = false, again = false;
+  buffer_init(&meta, OUTPUT_MAX);
   buffer_init(&once, OUTPUT_MAX);
   buffer_init(&twice, OUTPUT_MAX);
   if (json_parse(parser, text, &root, NULL) == STATUS_OK) {
-    ASSERT(scrub_event(scrub, root, inner, &once, &changed) == STATUS_OK);
-    ASSERT(changed == (once.len > 0));
+    ASSERT(scrub_event(scrub, root, inner, &meta, &changed) == STATUS_OK);
+    ASSERT(changed == (meta.len > 0));
     if (changed) {
+      scrubbed_document_write(root, buffer_slice(&meta), &once);
       ASSERT(json_parse(parser, buffer_slice(&once), &root, NULL) == STATUS_OK);
       ASSERT(scrub_event(scrub, root, inner, &twice, &again) == STATUS_OK && !again);
     }
   }
+  buffer_finish(&meta);
   buffer_finish(&once);
   buffer_finish(&twice);
   json_parser_destroy(parser);

@@ -334,8 +334,39 @@ static void test_writer_over_the_ceiling(void **state) {
   buffer_finish(&out);
 }
 
+static void test_replaced_values(void **state) {
+  struct json_value root =
+      parse(state, "{\"text\":\"long ago\",\"number\":4111111111111111,\"list\":[1,[2,3],{\"a\":null}],\"rest\":true}");
+  struct json_iter iter = json_iterate(json_get(root, "list"));
+  struct json_value first, second, third;
+  assert_true(json_array_next(&iter, &first) && json_array_next(&iter, &second));
+  assert_int_equal(json_replace(second, SLICE_LITERAL("was a \"list\"")), STATUS_OK);
+  assert_true(json_array_next(&iter, &third)); // an iterator goes on behind what was replaced
+  assert_int_equal(json_type_of(third), JSON_OBJECT);
+  assert_int_equal(json_replace(json_get(third, "a"), (struct slice){0}), STATUS_OK);
+  assert_int_equal(json_replace(json_get(root, "number"), SLICE_LITERAL("[Filtered]")), STATUS_OK);
+  assert_int_equal(json_replace(json_get(root, "text"), SLICE_LITERAL("once")), STATUS_OK);
+  assert_int_equal(json_replace(json_get(root, "text"), SLICE_LITERAL("twice")), STATUS_OK);
+  assert_int_equal(json_type_of(second), JSON_STRING);
+  assert_true(slice_equal_cstr(json_string(second), "was a \"list\""));
+  assert_int_equal(json_count(json_get(root, "list")), 3);
+  struct buffer out;
+  buffer_init(&out, 4096);
+  json_write_value(&out, root);
+  assert_true(slice_equal_cstr(buffer_slice(&out), "{\"text\":\"twice\",\"number\":\"[Filtered]\",\"list\":[1,"
+                                                   "\"was a \\\"list\\\"\",{\"a\":\"\"}],\"rest\":true}"));
+  assert_int_equal(json_replace(root, SLICE_LITERAL("all of it")), STATUS_OK);
+  assert_true(slice_equal_cstr(json_string(root), "all of it"));
+  root = parse(state, "[\"new\"]"); // the next document knows nothing of it
+  iter = json_iterate(root);
+  assert_true(json_array_next(&iter, &first));
+  assert_true(slice_equal_cstr(json_string(first), "new"));
+  buffer_finish(&out);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test_setup_teardown(test_replaced_values, setup, teardown),
       cmocka_unit_test_setup_teardown(test_scalars, setup, teardown),
       cmocka_unit_test_setup_teardown(test_iteration, setup, teardown),
       cmocka_unit_test_setup_teardown(test_iteration_of_another_type, setup, teardown),

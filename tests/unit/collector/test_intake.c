@@ -12,6 +12,8 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
+#include "processor/scrub.h"
+#include "store/event_summary.h"
 #include "tests/unit/processor/facts_fixture.h"
 #include "tests/unit/store/temporary.h"
 
@@ -32,6 +34,9 @@ struct fixture {
   struct temporary *temporary;
   struct facts_fixture facts;
   struct journal *journal;
+  struct scrub *scrub;
+  struct grouping_config *grouping;
+  struct database *database;
   struct intake *intake;
   struct sink sink;
   struct answers answers;
@@ -63,10 +68,18 @@ static int setup(void **state) {
                                     .io = &fixture->io,
                                     .clock = clock_system()};
   if (journal_open(&options, &fixture->journal, NULL)) return -1;
-  fixture->intake = intake_create(&(struct intake_options){.journal = fixture->journal,
-                                                           .facts = facts_fixture_options(&fixture->facts),
-                                                           .clock = clock_system(),
-                                                           .metrics = fixture->facts.metrics});
+  struct scrub_options scrub = {.enabled = true, .defaults = true};
+  fixture->scrub = scrub_create(&scrub);
+  if (grouping_config_create(&(struct grouping_config_options){0}, &fixture->grouping, NULL)) return -1;
+  struct database_options database = {.path = temporary_path(temporary, "culprit.db")};
+  if (database_open(&database, &fixture->database, NULL)) return -1;
+  fixture->intake = intake_create(&(struct intake_options){
+      .journal = fixture->journal,
+      .facts = facts_fixture_options(&fixture->facts),
+      .scrub = fixture->scrub,
+      .grouping = {.database = fixture->database, .clock = clock_system(), .program = fixture->grouping},
+      .clock = clock_system(),
+      .metrics = fixture->facts.metrics});
   fixture->sink = intake_sink(fixture->intake);
   *state = fixture;
   return 0;
@@ -76,6 +89,9 @@ static int teardown(void **state) {
   struct fixture *fixture = *state;
   journal_close(fixture->journal);
   intake_destroy(fixture->intake);
+  scrub_destroy(fixture->scrub);
+  grouping_config_destroy(fixture->grouping);
+  database_close(fixture->database);
   facts_fixture_finish(&fixture->facts);
   mutex_finish(&fixture->answers.lock);
   void *temporary = fixture->temporary;
@@ -210,13 +226,24 @@ static void test_an_event_is_stored_with_its_trace_and_request(void **state) {
   struct record_trace trace;
   struct record_request request;
   buffer_init(&body, 1 << 20);
-  struct slice event = SLICE_LITERAL(
-      "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"tags\":{\"request_id\":\"r-1\"},\"contexts\":"
-      "{\"trace\":{\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\"}}}");
+  struct slice event =
+      SLICE_LITERAL("{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"tags\":{\"request_id\":\"r-1\"},\"contexts\":"
+                    "{\"trace\":{\"trace_id\":\"4bf92f3577b34da6a3ce929d0e0e4736\",\"span_id\":\"00f067aa0ba902b7\"}},"
+                    "\"exception\":{\"values\":[{\"type\":\"KeyError\",\"value\":\"x\",\"stacktrace\":{\"frames\":[{"
+                    "\"function\":\"f\","
+                    "\"vars\":{\"password\":\"hunter2\"}}]}}]}}");
   assert_int_equal(submit(fixture, JOURNAL_EVENTS, event), STATUS_OK);
   assert_int_equal(fixture->answers.accepted, 1);
   assert_int_equal(records(fixture, &record, &body), 1);
-  assert_true(slice_equal(buffer_slice(&body), event));
+  // The body is what will be stored: how it was grouped, and the document.
+  size_t line = slice_find_byte(buffer_slice(&body), '\n');
+  assert_true(slice_starts_with(buffer_slice(&body), SLICE_LITERAL("{\"algorithm\":")));
+  struct slice document = slice_skip(buffer_slice(&body), line + 1);
+  assert_true(slice_starts_with(document, SLICE_LITERAL("{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\"")));
+  assert_true(slice_find(document, SLICE_LITERAL("hunter2")) > document.len);
+  assert_in_range(slice_find(document, SLICE_LITERAL("\"vars\":{\"password\":\"[Filtered]\"}")), 0, document.len - 1);
+  assert_in_range(slice_find(document, SLICE_LITERAL("\"_meta\":{\"exception\":{\"values\":{\"0\":{\"stacktrace\"")), 0,
+                  document.len - 1);
   assert_int_equal(record.kind, JOURNAL_EVENTS);
   assert_int_equal(record.project, 7);
   assert_int_equal(record_facts_decode(record.section, &facts), STATUS_OK);
@@ -226,6 +253,14 @@ static void test_an_event_is_stored_with_its_trace_and_request(void **state) {
   const uint8_t *cursor = facts.requests;
   assert_true(record_facts_next_request(&facts, &cursor, &request));
   assert_true(slice_equal_cstr(request.id, "r-1"));
+  // Behind the facts stands all that the inbox counts by.
+  struct event_summary summary;
+  assert_int_equal(event_summary_decode(facts.more, &summary), STATUS_OK);
+  assert_int_equal(summary.event.source, ISSUE_SOURCE_SDK);
+  assert_int_equal(summary.event.event_id[0], 0x9e);
+  assert_int_equal(summary.event.hash_count, 1);
+  assert_true(slice_equal_cstr(summary.event.request_id, "r-1"));
+  assert_true(slice_equal_cstr(summary.event.level, "error"));
   check_balance(fixture, 1, 0, 0);
   buffer_finish(&body);
 }

@@ -134,7 +134,8 @@ static void wrong_indexes_are_noticed(void **state) {
   struct {
     size_t at;
     uint8_t value;
-  } cases[] = {{20, 2}, {21, 1}, {items, 3}, {requests + 8, 3}, {requests + 17 + 5 + 12, 4}, {requests + 16, 201}};
+  } cases[] = {
+      {20, 2}, {21, 2}, {22, 1}, {items, 3}, {requests + 8, 3}, {requests + 17 + 5 + 12, 4}, {requests + 16, 201}};
   for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
     uint8_t before = out.ptr[cases[i].at];
     out.ptr[cases[i].at] = cases[i].value;
@@ -156,11 +157,31 @@ static void a_full_buffer_stays_as_it_was(void **state) {
   buffer_finish(&out);
 }
 
+static void more_stands_behind_the_facts(void **state) {
+  (void)state;
+  struct buffer out;
+  buffer_init(&out, 4096);
+  encode(&out);
+  struct record_facts facts;
+  assert_int_equal(record_facts_decode(buffer_slice(&out), &facts), STATUS_OK);
+  assert_int_equal(facts.more.len, 0);
+  record_facts_announce_more(out.ptr);
+  assert_int_equal(buffer_append_cstr(&out, "more"), STATUS_OK);
+  assert_int_equal(record_facts_decode(buffer_slice(&out), &facts), STATUS_OK);
+  assert_true(slice_equal_cstr(facts.more, "more"));
+  const uint8_t *cursor = facts.requests;
+  struct record_request request;
+  uint32_t requests = 0;
+  while (record_facts_next_request(&facts, &cursor, &request)) requests++; // and ends before it
+  assert_int_equal(requests, facts.request_count);
+  buffer_finish(&out);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(comes_back_as_it_was),          cmocka_unit_test(nothing_is_a_section_too),
-      cmocka_unit_test(every_cut_is_noticed),          cmocka_unit_test(wrong_indexes_are_noticed),
-      cmocka_unit_test(a_full_buffer_stays_as_it_was),
+      cmocka_unit_test(comes_back_as_it_was),         cmocka_unit_test(nothing_is_a_section_too),
+      cmocka_unit_test(every_cut_is_noticed),         cmocka_unit_test(wrong_indexes_are_noticed),
+      cmocka_unit_test(more_stands_behind_the_facts), cmocka_unit_test(a_full_buffer_stays_as_it_was),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
