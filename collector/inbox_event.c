@@ -5,7 +5,12 @@
 // a few of its fields.
 #include "collector/inbox_event.h"
 
+#include <assert.h>
+
 #include "base/hash.h"
+#include "store/issue_tags.h"
+
+static_assert(ISSUE_TAGS_COLLECTED_MAX <= EVENT_SUMMARY_TAGS_MAX, "what is collected is kept");
 
 static struct slice raw_id(struct arena *arena, struct slice hex, size_t bytes) {
   uint8_t *raw = arena_alloc(arena, bytes);
@@ -100,24 +105,6 @@ static void read_outline(const struct grouping_result *result, struct issue_even
   event->has_outline = true;
 }
 
-static uint32_t collect_tags(const struct sentry_event *event, struct issue_tag out_tags[EVENT_SUMMARY_TAGS_MAX]) {
-  const struct issue_tag own[] = {{SLICE_LITERAL("server_name"), event->server_name},
-                                  {SLICE_LITERAL("transaction"), event->transaction},
-                                  {SLICE_LITERAL("logger"), event->logger},
-                                  {SLICE_LITERAL("user"), event->user_id}};
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < event->tag_count && count < EVENT_SUMMARY_TAGS_MAX; i++) {
-    if (slice_equal_cstr(event->tags[i].key, "request_id")) continue; // another value in every event
-    out_tags[count++] = (struct issue_tag){.key = event->tags[i].key, .value = event->tags[i].value};
-  }
-  for (size_t i = 0; i < sizeof own / sizeof own[0] && count < EVENT_SUMMARY_TAGS_MAX; i++) {
-    bool known = own[i].value.len == 0;
-    for (uint32_t k = 0; k < count && !known; k++) known = slice_equal(out_tags[k].key, own[i].key);
-    if (!known) out_tags[count++] = own[i];
-  }
-  return count;
-}
-
 struct slice inbox_event_first_of(struct slice preferred, struct slice otherwise) {
   return preferred.len > 0 ? preferred : otherwise;
 }
@@ -145,7 +132,7 @@ static void describe(struct inbox_event *out, const struct inbox_event_origin *o
       .hashes = out->hashes,
       .hash_count = collect_hashes(&out->result, out->algorithm, event, out->hashes),
       .tags = out->tags,
-      .tag_count = collect_tags(event, out->tags),
+      .tag_count = issue_tags_collect(event, out->tags),
   };
   read_outline(&out->result, &out->event);
 }

@@ -123,14 +123,14 @@ static int64_t next_number(const struct issue_resolve *resolve, uint32_t project
 }
 
 // Ids are never given twice while an issue that was merged still leads somewhere under its own.
-static uint32_t make(const struct issue_resolve *resolve, const struct issue_event *event, struct slice title) {
-  int64_t number = next_number(resolve, event->project);
-  uint64_t seen_ns = issue_event_seen_ns(event->timestamp_ns, event->received_ns);
+uint32_t issue_resolve_make(const struct issue_resolve *resolve, uint32_t project, uint64_t seen_ns,
+                            struct slice title) {
+  int64_t number = next_number(resolve, project);
   struct statement insert = connection_statement(
       resolve->connection, "INSERT INTO issue (id, project_id, number, status_ns, first_seen_ns, last_seen_ns, title) "
                            "VALUES (1 + max(coalesce((SELECT max(id) FROM issue), 0), coalesce((SELECT max(id) FROM "
                            "issue_merged), 0)), ?1, ?2, ?3, ?4, ?4, ?5)");
-  statement_bind_i64(&insert, 1, event->project);
+  statement_bind_i64(&insert, 1, project);
   statement_bind_i64(&insert, 2, number);
   statement_bind_u64(&insert, 3, resolve->now_ns);
   statement_bind_u64(&insert, 4, seen_ns);
@@ -138,6 +138,11 @@ static uint32_t make(const struct issue_resolve *resolve, const struct issue_eve
   statement_run(&insert);
   if (connection_status(resolve->connection) != STATUS_OK) return 0;
   return (uint32_t)connection_last_row(resolve->connection);
+}
+
+static uint32_t make(const struct issue_resolve *resolve, const struct issue_event *event, struct slice title) {
+  uint64_t seen_ns = issue_event_seen_ns(event->timestamp_ns, event->received_ns);
+  return issue_resolve_make(resolve, event->project, seen_ns, title);
 }
 
 static struct issue_resolved overflow(const struct issue_resolve *resolve, const struct issue_event *event) {

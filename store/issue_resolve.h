@@ -22,6 +22,9 @@ struct issue_resolved {
   bool made;
   bool overflow; // the project's overflow issue
 };
+// A new issue without hashes; 0 after a failure.
+uint32_t issue_resolve_make(const struct issue_resolve *resolve, uint32_t project, uint64_t seen_ns,
+                            struct slice title);
 struct issue_resolved issue_resolve_event(const struct issue_resolve *resolve, const struct issue_event *event);
 
 #endif

@@ -7,6 +7,8 @@
 //
 // Event ids are known by the rows of table event as long as those live, and by recent_events for the last
 // RECENT_BATCHES_MAX batches even when the rows were evicted or never written.
+//
+// Merging and splitting come from other threads: everything remembered is read and changed under the writer's lock.
 #include "store/issue_store.h"
 
 #include <stdlib.h>
@@ -15,10 +17,13 @@
 #include "base/thread.h"
 #include "store/cursor_store.h"
 #include "store/issue_memory.h"
+#include "store/issue_merge.h"
+#include "store/issue_split.h"
 #include "store/issue_writer.h"
 
 #define RECENT_BATCHES_MAX 1024
 #define RECENT_KEYS_LOADED 131072
+#define EMPTY_ISSUES_MAX   100
 // After a start or a failure, duplicates of events stored before are looked up in the database for this long.
 #define RECALL_NS (120 * NS_PER_S)
 
@@ -106,15 +111,14 @@ void issue_store_close(struct issue_store *store) {
   free(store);
 }
 
-static void save_recent(struct issue_store *store, struct connection *connection) {
-  struct slice keys = issue_writer_event_keys(store->writer);
+static void save_recent(struct issue_store *store, struct connection *connection, struct slice keys) {
   if (keys.len == 0) return;
   struct statement insert = connection_statement(connection, "INSERT INTO recent_events (batch, keys) VALUES (?1, ?2)");
-  statement_bind_i64(&insert, 1, store->batch + 1);
+  statement_bind_i64(&insert, 1, ++store->batch); // after a failure numbers are left out, which does no harm
   statement_bind_blob(&insert, 2, keys);
   statement_run(&insert);
   struct statement forget = connection_statement(connection, "DELETE FROM recent_events WHERE batch <= ?1");
-  statement_bind_i64(&forget, 1, store->batch + 1 - RECENT_BATCHES_MAX);
+  statement_bind_i64(&forget, 1, store->batch - RECENT_BATCHES_MAX);
   statement_run(&forget);
 }
 
@@ -126,7 +130,7 @@ enum status issue_store_write(struct issue_store *store, struct issue_batch *bat
   if (batch->count > 0) {
     issue_writer_apply(store->writer, connection, store->memory, batch, clock_wall_ns(store->clock),
                        store->recall_until_ns, &result);
-    save_recent(store, connection);
+    save_recent(store, connection, issue_writer_event_keys(store->writer));
   }
   item_writer_apply(store->items, connection, store->memory, batch, &result.outcome.items);
   cursor_store_set(connection, cursor, sequence);
@@ -138,7 +142,6 @@ enum status issue_store_write(struct issue_store *store, struct issue_batch *bat
   }
   if (result.outcome.items.changed) atomic_u64_add(&store->version, 1);
   if (result.outcome.events + result.outcome.duplicates > 0) {
-    store->batch++;
     atomic_u64_add(&store->version, 1);
     atomic_u64_add(&store->issue_count, result.outcome.issues);
     atomic_u64_add(&store->event_count, (uint64_t)result.stored_change); // modulo 2^64: may be negative
@@ -151,6 +154,7 @@ enum status issue_store_set_status(struct issue_store *store, uint64_t issue, en
                                    struct error *error) {
   struct connection *connection = database_write_begin(store->database);
   uint64_t now_ns = clock_wall_ns(store->clock);
+  issue = issue_merge_follow(connection, issue);
   struct statement select = connection_statement(connection, "SELECT status FROM issue WHERE id = ?1");
   statement_bind_u64(&select, 1, issue);
   bool found = statement_step(&select);
@@ -172,11 +176,50 @@ enum status issue_store_set_status(struct issue_store *store, uint64_t issue, en
   return result;
 }
 
+enum status issue_store_merge(struct issue_store *store, uint64_t issue, const uint64_t *others, uint32_t other_count,
+                              uint64_t *out_issue, struct error *error) {
+  struct buffer keys;
+  buffer_init(&keys, 1 << 20);
+  struct issue_merge_result result = {0};
+  struct connection *connection = database_write_begin(store->database);
+  issue_merge_apply(connection, clock_wall_ns(store->clock), issue, slice_make(others, other_count * sizeof *others),
+                    &keys, &result);
+  save_recent(store, connection, buffer_slice(&keys));
+  issue_memory_forget_issues(store->memory);
+  for (size_t at = 0; at < keys.len; at += sizeof(uint64_t)) {
+    uint64_t key;
+    memcpy(&key, keys.ptr + at, sizeof key);
+    issue_memory_put_event(store->memory, key);
+  }
+  enum status status = database_write_end(store->database, error);
+  buffer_finish(&keys);
+  if (status != STATUS_OK) return status;
+  atomic_u64_add(&store->version, 1);
+  atomic_u64_sub(&store->issue_count, result.issues_gone);
+  atomic_u64_sub(&store->event_count, result.events_gone);
+  *out_issue = result.issue;
+  return STATUS_OK;
+}
+
+enum status issue_store_split(struct issue_store *store, uint64_t issue, struct slice hashes, uint64_t *out_issue,
+                              struct error *error) {
+  struct connection *connection = database_write_begin(store->database);
+  uint64_t made = issue_split_apply(connection, clock_wall_ns(store->clock), issue, hashes);
+  issue_memory_forget_issues(store->memory);
+  enum status status = database_write_end(store->database, error);
+  if (status != STATUS_OK) return status;
+  atomic_u64_add(&store->version, 1);
+  atomic_u64_add(&store->issue_count, 1);
+  *out_issue = made;
+  return STATUS_OK;
+}
+
 static void delete_issue(struct connection *connection, int64_t issue) {
   static const char *const statements[] = {
       "DELETE FROM issue_hash WHERE issue_id = ?1",    "DELETE FROM issue_hour WHERE issue_id = ?1",
       "DELETE FROM issue_tag_key WHERE issue_id = ?1", "DELETE FROM issue_tag WHERE issue_id = ?1",
-      "DELETE FROM issue_history WHERE issue_id = ?1", "DELETE FROM issue WHERE id = ?1",
+      "DELETE FROM issue_history WHERE issue_id = ?1", "DELETE FROM issue_part WHERE issue_id = ?1",
+      "DELETE FROM issue_merged WHERE issue_id = ?1",  "DELETE FROM issue WHERE id = ?1",
   };
   for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
     struct statement delete = connection_statement(connection, statements[i]);
@@ -200,6 +243,21 @@ static bool delete_event(struct connection *connection, int64_t row, int64_t iss
   statement_reset(&update);
   if (empty) delete_issue(connection, issue);
   return empty;
+}
+
+// Issues without stored events (of a split whose events were evicted before) go when their last one would.
+static uint32_t delete_empty(struct connection *connection, uint64_t before_ns) {
+  uint32_t deleted = 0;
+  for (; deleted < EMPTY_ISSUES_MAX; deleted++) {
+    struct statement select =
+        connection_statement(connection, "SELECT id FROM issue WHERE stored = 0 AND last_seen_ns < ?1 LIMIT 1");
+    statement_bind_u64(&select, 1, before_ns);
+    int64_t issue = statement_step(&select) ? statement_i64(&select, 0) : 0;
+    statement_reset(&select);
+    if (issue == 0) break;
+    delete_issue(connection, issue);
+  }
+  return deleted;
 }
 
 // The values known for the filters, from the issues that are left.
@@ -231,11 +289,12 @@ enum status issue_store_retain(struct issue_store *store, uint64_t keep_ns, uint
     deleted++;
   }
   uint32_t beside = item_writer_retain(connection, before_ns, events_max);
+  issues += delete_empty(connection, before_ns);
   if (issues > 0 && deleted < events_max) refresh_known_values(connection);
+  if (issues > 0) issue_memory_forget_issues(store->memory);
   enum status status = database_write_end(store->database, error);
   if (status != STATUS_OK) return status;
-  if (issues > 0) issue_memory_forget_issues(store->memory);
-  if (deleted + beside > 0) atomic_u64_add(&store->version, 1);
+  if (deleted + issues + beside > 0) atomic_u64_add(&store->version, 1);
   atomic_u64_sub(&store->issue_count, issues);
   atomic_u64_sub(&store->event_count, deleted);
   *out_deleted = deleted;

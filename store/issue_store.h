@@ -7,8 +7,8 @@
 // A batch of events and the cursor of the reader that made it are one transaction. An event id that was taken before
 // changes nothing. An exception that arrives as span event and as log (same duplicate_key, within 60 s of each other)
 // is one event. An event joins the issue of the first of its hashes that has one, else it makes an issue; all its
-// hashes then lead there. Counts are exact; of the events themselves the newest ISSUE_EVENTS_MAX and the first of an
-// issue are stored.
+// hashes then lead there (store/issue_resolve has the exceptions). Counts are exact; of the events themselves the
+// newest ISSUE_EVENTS_MAX and the first of an issue are stored.
 //
 // issue_store_write and issue_store_retain belong to one thread, the others to any. The database outlives the store.
 #ifndef STORE_ISSUE_STORE_H
@@ -49,9 +49,18 @@ struct issue_store_outcome {
 enum status issue_store_write(struct issue_store *store, struct issue_batch *batch, const char *cursor,
                               uint64_t sequence, struct issue_store_outcome *out_outcome, struct error *error);
 
-// Nothing changes when the issue has that state. STATUS_NOT_FOUND.
+// Nothing changes when the issue, or what it was merged into, has that state. STATUS_NOT_FOUND.
 enum status issue_store_set_status(struct issue_store *store, uint64_t issue, enum issue_status status,
                                    struct error *error);
+
+// Merges up to ISSUE_MERGE_MAX issues into one (store/issue_merge); *out_issue is what is left, which is another than
+// `issue` when that was merged before. Later events with a hash of any of them go there.
+enum status issue_store_merge(struct issue_store *store, uint64_t issue, const uint64_t *others, uint32_t other_count,
+                              uint64_t *out_issue, struct error *error);
+// Splits up to ISSUE_SPLIT_MAX hashes (ISSUE_HASH_BYTES each, end to end) off into an issue of their own
+// (store/issue_split).
+enum status issue_store_split(struct issue_store *store, uint64_t issue, struct slice hashes, uint64_t *out_issue,
+                              struct error *error);
 
 // Deletes up to events_max events received over keep_ns ago, oldest first, issues that have none left, and as much of
 // what came beside events. *out_deleted: events.

@@ -39,6 +39,24 @@ struct issue_tags {
   struct table *index; // hash of key and value → pair + 1; hash of key → key + 1
 };
 
+uint32_t issue_tags_collect(const struct sentry_event *event, struct issue_tag out_tags[ISSUE_TAGS_COLLECTED_MAX]) {
+  const struct issue_tag own[] = {{SLICE_LITERAL("server_name"), event->server_name},
+                                  {SLICE_LITERAL("transaction"), event->transaction},
+                                  {SLICE_LITERAL("logger"), event->logger},
+                                  {SLICE_LITERAL("user"), event->user_id}};
+  uint32_t count = 0;
+  for (uint32_t i = 0; i < event->tag_count && count < ISSUE_TAGS_COLLECTED_MAX; i++) {
+    if (slice_equal_cstr(event->tags[i].key, "request_id")) continue; // another value in every event
+    out_tags[count++] = (struct issue_tag){.key = event->tags[i].key, .value = event->tags[i].value};
+  }
+  for (size_t i = 0; i < sizeof own / sizeof own[0] && count < ISSUE_TAGS_COLLECTED_MAX; i++) {
+    bool known = own[i].value.len == 0;
+    for (uint32_t k = 0; k < count && !known; k++) known = slice_equal(out_tags[k].key, own[i].key);
+    if (!known) out_tags[count++] = own[i];
+  }
+  return count;
+}
+
 struct issue_tags *issue_tags_create(void) {
   struct issue_tags *tags = calloc(1, sizeof *tags);
   if (!tags) return NULL;

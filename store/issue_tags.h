@@ -5,10 +5,16 @@
 #ifndef STORE_ISSUE_TAGS_H
 #define STORE_ISSUE_TAGS_H
 
+#include "proto/sentry_event.h"
 #include "store/connection.h"
 #include "store/issue.h"
 
 struct issue_tags;
+
+#define ISSUE_TAGS_COLLECTED_MAX 64
+// What counts as tags of an SDK's event beside service, environment, release and level: its own, server name,
+// transaction, logger and user. Returns how many; they are views of the event.
+uint32_t issue_tags_collect(const struct sentry_event *event, struct issue_tag out_tags[ISSUE_TAGS_COLLECTED_MAX]);
 
 struct issue_tags *issue_tags_create(void); // NULL: no memory
 void issue_tags_destroy(struct issue_tags *tags);

@@ -24,13 +24,7 @@ struct journal;
 enum journal_sync { JOURNAL_SYNC_ALWAYS, JOURNAL_SYNC_INTERVAL, JOURNAL_SYNC_NEVER };
 
 // JOURNAL_ITEMS: what comes beside an event (proto/sentry_item); it has no section.
-enum journal_kind {
-  JOURNAL_TRACES = 1,
-  JOURNAL_LOGS = 2,
-  JOURNAL_EVENTS = 3,
-  JOURNAL_METRICS = 4,
-  JOURNAL_ITEMS = 5
-};
+enum journal_kind { JOURNAL_TRACES = 1, JOURNAL_LOGS = 2, JOURNAL_EVENTS = 3, JOURNAL_METRICS = 4, JOURNAL_ITEMS = 5 };
 
 struct journal_options {
   const char *name;      // "intake", "kept": for logs, metrics labels and thread names
