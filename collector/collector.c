@@ -24,10 +24,12 @@
 #include "net/grpc_server.h"
 #include "net/http_server.h"
 #include "processor/grouping_builtin.h"
+#include "processor/grouping_check.h"
 #include "receiver/otlp_grpc.h"
 #include "receiver/otlp_http.h"
 #include "receiver/sentry_http.h"
 #include "store/grouping_history.h"
+#include "store/project_settings.h"
 #include "store/project_store.h"
 #include "ui/ui_routes.h"
 
@@ -429,6 +431,23 @@ static void on_projects_changed(void *projects) {
   project_directory_reload(projects);
 }
 
+static void take_first_fault(void *context, const struct grouping_check_fault *fault) {
+  struct ui_rule_fault *first = context;
+  if (first->text[0]) return;
+  first->line = fault->line;
+  first->column = fault->column;
+  snprintf(first->text, sizeof(first->text), "%s", fault->text);
+}
+
+static bool check_rules(void *projects, bool fingerprint, struct slice text, struct ui_rule_fault *out_fault) {
+  (void)projects;
+  struct ui_rule_fault fault = {.text = ""};
+  enum grouping_check_kind kind = fingerprint ? GROUPING_CHECK_FINGERPRINT : GROUPING_CHECK_STACK;
+  if (!grouping_check(kind, text, PROJECT_SETTINGS_RULES_MAX, take_first_fault, &fault, NULL)) return true;
+  *out_fault = fault;
+  return false;
+}
+
 static bool dsn_of(void *projects, uint32_t project, const char *key, char out_dsn[UI_DSN_BYTES_MAX]) {
   static_assert(UI_DSN_BYTES_MAX == PROJECT_DIRECTORY_DSN_BYTES_MAX, "the same buffer");
   return project_directory_dsn(projects, project, key, out_dsn);
@@ -456,6 +475,7 @@ static enum status open_ui(struct collector *collector, struct error *error) {
                 .safe_key_count = options->scrub_safe_keys.count},
       .projects = collector->projects,
       .projects_changed = on_projects_changed,
+      .check_rules = check_rules,
       .dsn = dsn_of,
   };
   struct http_server_options ui = {

@@ -13,6 +13,8 @@
 #include "processor/grouping_text.h"
 
 #define RULES_MAX 1024
+#define MATCHERS_KNOWN                                                                                                 \
+  "message, type, value, function, module, path, package, app, logger, level, tags.NAME, sdk, family, release"
 
 enum group { GROUP_MESSAGE, GROUP_EXCEPTION, GROUP_FRAME, GROUP_FACT, GROUPS };
 enum key {
@@ -70,7 +72,7 @@ static const struct {
 struct reader {
   struct grouping_fingerprints *fingerprints;
   struct slice line;
-  size_t at;
+  size_t at, token; // token: where that began which a failure is about
   struct error *error;
 };
 
@@ -95,12 +97,14 @@ static enum status find_key(struct reader *reader, struct slice name, struct gro
     matcher->group = keys[i].group;
     return STATUS_OK;
   }
-  return error_set(reader->error, STATUS_INVALID, "unknown matcher '%.*s'", SLICE_PRINTF(slice_sub(name, 0, 64)));
+  return error_set(reader->error, STATUS_INVALID, "unknown matcher '%.*s'; known are " MATCHERS_KNOWN,
+                   SLICE_PRINTF(slice_sub(name, 0, 64)));
 }
 
 static enum status read_matcher(struct reader *reader, struct grouping_fingerprint_matcher *matcher) {
   struct arena *arena = reader->fingerprints->arena;
   *matcher = (struct grouping_fingerprint_matcher){0};
+  reader->token = reader->at;
   matcher->negated = at_text(reader, "!");
   reader->at += matcher->negated;
   bool quoted = at_text(reader, "\"");
@@ -111,9 +115,11 @@ static enum status read_matcher(struct reader *reader, struct grouping_fingerpri
   enum status status = find_key(reader, name, matcher);
   if (status != STATUS_OK) return status;
   if (!at_text(reader, ":")) {
+    reader->token = reader->at;
     return error_set(reader->error, STATUS_INVALID, "expected ':' behind '%.*s'", SLICE_PRINTF(name));
   }
   reader->at++;
+  reader->token = reader->at;
   struct slice word;
   status = grouping_rules_word(reader->line, &reader->at, arena, &word);
   if (status == STATUS_INVALID) return error_set(reader->error, status, "a quote is never closed");
@@ -150,7 +156,7 @@ static enum status read_value(struct reader *reader, struct slice *out_value) {
   } else {
     size_t len = 0;
     while (len < rest.len && strchr(" \t\r,{}", rest.ptr[len]) == NULL) len++;
-    if (len == 0) return error_set(reader->error, STATUS_INVALID, "expected a value at column %zu", reader->at + 1);
+    if (len == 0) return error_set(reader->error, STATUS_INVALID, "expected a value");
     value = slice_sub(rest, 0, len);
     reader->at += len;
   }
@@ -164,6 +170,7 @@ static enum status read_values(struct reader *reader, struct grouping_fingerprin
     skip_blanks(reader);
     if (reader->at == reader->line.len) break;
     if (at_text(reader, ",")) continue;
+    reader->token = reader->at;
     enum status status;
     if (at_text(reader, "title=\"")) {
       status = read_title(reader, rule);
@@ -175,6 +182,7 @@ static enum status read_values(struct reader *reader, struct grouping_fingerprin
     if (status != STATUS_OK) return status;
     skip_blanks(reader);
   }
+  reader->token = reader->at;
   if (rule->value_count == 0) return error_set(reader->error, STATUS_INVALID, "expected a fingerprint behind '->'");
   struct slice *kept = arena_alloc_array(reader->fingerprints->arena, rule->value_count, sizeof(*kept));
   if (kept == NULL) return STATUS_NO_MEMORY;
@@ -187,6 +195,7 @@ static enum status read_rule(struct reader *reader, struct grouping_fingerprint_
   struct grouping_fingerprint_matcher matchers[GROUPING_FINGERPRINT_MATCHERS_MAX];
   for (;;) {
     skip_blanks(reader);
+    reader->token = reader->at;
     if (at_text(reader, "->")) break;
     if (reader->at == reader->line.len) return error_set(reader->error, STATUS_INVALID, "expected '->'");
     if (rule->matcher_count == GROUPING_FINGERPRINT_MATCHERS_MAX) {
@@ -195,7 +204,9 @@ static enum status read_rule(struct reader *reader, struct grouping_fingerprint_
     enum status status = read_matcher(reader, &matchers[rule->matcher_count++]);
     if (status != STATUS_OK) return status;
   }
-  if (rule->matcher_count == 0) return error_set(reader->error, STATUS_INVALID, "a rule needs a matcher");
+  if (rule->matcher_count == 0) {
+    return error_set(reader->error, STATUS_INVALID, "a rule needs a matcher; known are " MATCHERS_KNOWN);
+  }
   reader->at += 2;
   struct arena *arena = reader->fingerprints->arena;
   struct grouping_fingerprint_matcher *kept = arena_alloc_array(arena, rule->matcher_count, sizeof(*kept));
@@ -221,34 +232,42 @@ static bool grow(struct grouping_fingerprints *fingerprints) {
   return true;
 }
 
+static enum status read_line(struct grouping_fingerprints *fingerprints, struct slice text, size_t *at, bool builtin,
+                             struct grouping_rules_place *place, struct error *error) {
+  struct slice before, line;
+  if (!grouping_rules_next_line(text, at, &before, &line)) return STATUS_END;
+  place->line++;
+  place->column = 1;
+  if (line.len == 0 || line.ptr[0] == '#') return STATUS_OK;
+  if (fingerprints->count == RULES_MAX) {
+    return error_set(error, STATUS_TOO_LARGE, "more than %d fingerprint rules", RULES_MAX);
+  }
+  struct grouping_fingerprint_rule rule = {.builtin = builtin, .line = place->line};
+  struct reader reader = {.fingerprints = fingerprints, .line = line, .error = error};
+  enum status status = grow(fingerprints) ? read_rule(&reader, &rule) : STATUS_NO_MEMORY;
+  place->column = grouping_rules_column(before, line, reader.token);
+  if (status == STATUS_NO_MEMORY) return error_set(error, status, "out of memory set aside for rules");
+  if (status == STATUS_OK) fingerprints->rules[fingerprints->count++] = rule;
+  return status;
+}
+
+enum status grouping_fingerprint_read_line(struct grouping_fingerprints *fingerprints, struct slice text, size_t *at,
+                                           struct grouping_rules_place *place, struct error *error) {
+  return read_line(fingerprints, text, at, false, place, error);
+}
+
 enum status grouping_fingerprint_read(struct grouping_fingerprints *fingerprints, struct slice text, bool builtin,
                                       struct error *error) {
   if (text.len > GROUPING_RULES_BYTES_MAX) {
     return error_set(error, STATUS_TOO_LARGE, "fingerprint rules: more than %u bytes", GROUPING_RULES_BYTES_MAX);
   }
-  uint32_t number = 0;
-  for (size_t at = 0; at < text.len;) {
-    struct slice line = slice_skip(text, at);
-    line = slice_sub(line, 0, slice_find_byte(line, '\n'));
-    at += line.len + 1;
-    number++;
-    line = slice_trim(line);
-    if (line.len == 0 || line.ptr[0] == '#') continue;
-    if (fingerprints->count == RULES_MAX) {
-      return error_set(error, STATUS_TOO_LARGE, "line %u: more than %d fingerprint rules", number, RULES_MAX);
-    }
-    struct grouping_fingerprint_rule rule = {.builtin = builtin};
-    struct reader reader = {.fingerprints = fingerprints, .line = line, .error = error};
-    enum status status = grow(fingerprints) ? read_rule(&reader, &rule) : STATUS_NO_MEMORY;
-    if (status == STATUS_NO_MEMORY)
-      return error_set(error, status, "line %u: out of memory set aside for rules", number);
-    if (status != STATUS_OK) {
-      if (error != NULL) error_prefix(error, "line %u: ", number);
-      return status;
-    }
-    fingerprints->rules[fingerprints->count++] = rule;
-  }
-  return STATUS_OK;
+  struct grouping_rules_place place = {0};
+  size_t at = 0;
+  enum status status;
+  while ((status = read_line(fingerprints, text, &at, builtin, &place, error)) == STATUS_OK) continue;
+  if (status == STATUS_END) return STATUS_OK;
+  if (error != NULL) error_prefix(error, "line %u, column %u: ", place.line, place.column);
+  return status;
 }
 
 // One event's things to match, and the member of a group being looked at.

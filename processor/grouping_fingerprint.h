@@ -13,6 +13,7 @@
 #include "base/arena.h"
 #include "base/slice.h"
 #include "base/status.h"
+#include "processor/grouping_rules.h"
 #include "proto/sentry_event.h"
 
 #define GROUPING_FINGERPRINT_VALUES_MAX   32
@@ -27,6 +28,7 @@ struct grouping_fingerprint_rule {
   struct slice title; // empty: none
   bool builtin;
   struct slice text; // the line
+  uint32_t line;     // its number in the text it was read from, from 1
 };
 struct grouping_fingerprints {
   struct arena *arena;
@@ -35,9 +37,13 @@ struct grouping_fingerprints {
 };
 
 void grouping_fingerprint_init(struct grouping_fingerprints *fingerprints, struct arena *arena);
-// Adds rules behind those that are there. STATUS_INVALID, STATUS_TOO_LARGE (error names the line), STATUS_NO_MEMORY.
+// Adds rules behind those that are there. STATUS_INVALID, STATUS_TOO_LARGE (error names line and column),
+// STATUS_NO_MEMORY.
 enum status grouping_fingerprint_read(struct grouping_fingerprints *fingerprints, struct slice text, bool builtin,
                                       struct error *error);
+// As grouping_rules_read_line.
+enum status grouping_fingerprint_read_line(struct grouping_fingerprints *fingerprints, struct slice text, size_t *at,
+                                           struct grouping_rules_place *place, struct error *error);
 // The first rule that matches, NULL when none does.
 const struct grouping_fingerprint_rule *grouping_fingerprint_match(const struct grouping_fingerprints *fingerprints,
                                                                    const struct sentry_event *event,

@@ -14,10 +14,13 @@
 #include "processor/grouping_function.h"
 #include "processor/grouping_text.h"
 
+#define MATCHERS_KNOWN "function, module, package, path, category, family, type, value, mechanism, app"
+#define ACTIONS_KNOWN  "+app, -app, +group, -group, category=, max-frames=, min-frames=, invert-stacktrace="
+
 struct reader {
   struct grouping_rules *rules;
   struct slice line;
-  size_t at;
+  size_t at, token; // token: where that began which a failure is about
   struct error *error;
 };
 
@@ -62,6 +65,16 @@ static bool is_blank(uint8_t c) {
 
 static void skip_blanks(struct reader *reader) {
   while (reader->at < reader->line.len && is_blank(reader->line.ptr[reader->at])) reader->at++;
+}
+
+static void begin_token(struct reader *reader) {
+  skip_blanks(reader);
+  reader->token = reader->at;
+}
+
+static enum status expected(struct reader *reader, const char *what) {
+  begin_token(reader);
+  return error_set(reader->error, STATUS_INVALID, "expected %s", what);
 }
 
 static int peek(const struct reader *reader, size_t ahead) {
@@ -170,22 +183,25 @@ static uint8_t read_families(struct slice word) {
 
 static enum status read_matcher(struct reader *reader, struct grouping_matcher *matcher) {
   *matcher = (struct grouping_matcher){0};
-  skip_blanks(reader);
+  begin_token(reader);
   matcher->negated = take(reader, '!');
   bool quoted_key = peek(reader, 0) == '"';
   if (quoted_key) reader->at++;
   struct slice key = take_key(reader);
   if (quoted_key && !take(reader, '"')) return error_set(reader->error, STATUS_INVALID, "a quote is never closed");
-  if (key.len == 0) return error_set(reader->error, STATUS_INVALID, "expected a matcher at column %zu", reader->at + 1);
+  if (key.len == 0) return expected(reader, "a matcher like 'function:main' or an action like '-group'");
   size_t found = 0;
   while (found < sizeof(keys) / sizeof(keys[0]) && !slice_equal_cstr(key, keys[found].key)) found++;
   if (found == sizeof(keys) / sizeof(keys[0])) {
-    return error_set(reader->error, STATUS_INVALID, "unknown matcher '%.*s'", SLICE_PRINTF(slice_sub(key, 0, 64)));
+    return error_set(reader->error, STATUS_INVALID, "unknown matcher '%.*s'; known are " MATCHERS_KNOWN,
+                     SLICE_PRINTF(slice_sub(key, 0, 64)));
   }
   if (peek(reader, 0) != ':') {
+    reader->token = reader->at;
     return error_set(reader->error, STATUS_INVALID, "expected ':' behind '%.*s'", SLICE_PRINTF(key));
   }
   reader->at++;
+  reader->token = reader->at;
   struct slice word;
   enum status status = grouping_rules_word(reader->line, &reader->at, reader->rules->arena, &word);
   if (status == STATUS_INVALID) return error_set(reader->error, STATUS_INVALID, "a quote is never closed");
@@ -210,7 +226,7 @@ static enum status read_neighbour(struct reader *reader, const struct grouping_m
   if (matcher == NULL) return STATUS_NO_MEMORY;
   enum status status = read_matcher(reader, matcher);
   if (status != STATUS_OK) return status;
-  if (!take(reader, ']')) return error_set(reader->error, STATUS_INVALID, "expected ']' at column %zu", reader->at + 1);
+  if (!take(reader, ']')) return expected(reader, "']'");
   *out_matcher = matcher;
   return STATUS_OK;
 }
@@ -249,12 +265,18 @@ static enum status read_category(struct reader *reader, uint8_t *out_category) {
   return STATUS_OK;
 }
 
+static enum status unknown_action(struct reader *reader, struct slice name) {
+  return error_set(reader->error, STATUS_INVALID, "unknown action '%.*s'; known are " ACTIONS_KNOWN,
+                   SLICE_PRINTF(slice_sub(name, 0, 64)));
+}
+
 static enum status read_variable(struct reader *reader, struct slice name, struct grouping_action *action) {
   static const char *const variables[] = {[GROUPING_MAX_FRAMES] = "max-frames",
                                           [GROUPING_MIN_FRAMES] = "min-frames",
                                           [GROUPING_INVERT_STACKTRACE] = "invert-stacktrace"};
-  if (!take(reader, '=')) return error_set(reader->error, STATUS_INVALID, "expected '=' at column %zu", reader->at + 1);
-  skip_blanks(reader);
+  size_t start = reader->token;
+  if (!take(reader, '=')) return expected(reader, "'='");
+  begin_token(reader);
   if (slice_equal_cstr(name, "category")) {
     action->kind = GROUPING_ACTION_CATEGORY;
     return read_category(reader, &action->category);
@@ -272,7 +294,8 @@ static enum status read_variable(struct reader *reader, struct slice name, struc
     action->value = (uint32_t)value;
     return STATUS_OK;
   }
-  return error_set(reader->error, STATUS_INVALID, "unknown action '%.*s'", SLICE_PRINTF(slice_sub(name, 0, 64)));
+  reader->token = start;
+  return unknown_action(reader, name);
 }
 
 // *out_used false: an action of the past that does nothing.
@@ -280,7 +303,7 @@ static enum status read_action(struct reader *reader, struct slice matchers, str
                                bool *out_used) {
   *action = (struct grouping_action){0};
   *out_used = true;
-  skip_blanks(reader);
+  begin_token(reader);
   int c = peek(reader, 0), next = peek(reader, 1);
   if (c == '^' || (c == 'v' && (next == '+' || next == '-'))) {
     action->range = c == '^' ? GROUPING_RANGE_UP : GROUPING_RANGE_DOWN;
@@ -305,7 +328,7 @@ static enum status read_action(struct reader *reader, struct slice matchers, str
     *out_used = false;
     return STATUS_OK;
   } else {
-    return error_set(reader->error, STATUS_INVALID, "unknown action '%.*s'", SLICE_PRINTF(slice_sub(name, 0, 64)));
+    return unknown_action(reader, name);
   }
   struct slice text = arena_printf(reader->rules->arena, "%s by stack trace rule (%.*s)", hint, SLICE_PRINTF(matchers));
   action->hint = (const char *)text.ptr;
@@ -350,7 +373,7 @@ static enum status read_matchers(struct reader *reader, struct grouping_rule *ru
   if (take(reader, '[')) {
     status = read_neighbour(reader, &rule->caller);
     if (status == STATUS_OK && !take(reader, '|')) {
-      return error_set(reader->error, STATUS_INVALID, "expected '|' at column %zu", reader->at + 1);
+      return expected(reader, "'|'");
     }
   }
   for (;; skip_blanks(reader)) {
@@ -358,6 +381,7 @@ static enum status read_matchers(struct reader *reader, struct grouping_rule *ru
     if (status != STATUS_OK) return status;
     if (peek(reader, 0) == -1 || peek(reader, 0) == '|' || at_action(reader)) break;
     if (count == GROUPING_RULES_MATCHERS_MAX) {
+      begin_token(reader);
       return error_set(reader->error, STATUS_TOO_LARGE, "more than %d matchers", GROUPING_RULES_MATCHERS_MAX);
     }
     struct grouping_matcher matcher;
@@ -368,11 +392,12 @@ static enum status read_matchers(struct reader *reader, struct grouping_rule *ru
     matchers[place] = matcher;
     count++;
   }
-  if (count == 0) return error_set(reader->error, STATUS_INVALID, "a rule needs a matcher");
+  if (count == 0) {
+    begin_token(reader);
+    return error_set(reader->error, STATUS_INVALID, "a rule needs a matcher; known are " MATCHERS_KNOWN);
+  }
   if (take(reader, '|')) {
-    if (!take(reader, '[')) {
-      return error_set(reader->error, STATUS_INVALID, "expected '[' at column %zu", reader->at + 1);
-    }
+    if (!take(reader, '[')) return expected(reader, "'['");
     status = read_neighbour(reader, &rule->callee);
   }
   rule->matchers = keep(reader->rules, matchers, count, sizeof(matchers[0]));
@@ -380,9 +405,9 @@ static enum status read_matchers(struct reader *reader, struct grouping_rule *ru
   return rule->matchers == NULL ? STATUS_NO_MEMORY : status;
 }
 
-static enum status read_rule(struct reader *reader) {
+static enum status read_rule(struct reader *reader, uint32_t number) {
   struct grouping_rules *rules = reader->rules;
-  struct grouping_rule rule = {0};
+  struct grouping_rule rule = {.line = number};
   enum status status = read_matchers(reader, &rule);
   if (status != STATUS_OK) return status;
   struct slice described = slice_trim(slice_sub(reader->line, 0, reader->at));
@@ -390,6 +415,7 @@ static enum status read_rule(struct reader *reader) {
   bool any = false;
   for (skip_blanks(reader); peek(reader, 0) != -1; skip_blanks(reader)) {
     if (rule.action_count == GROUPING_RULES_ACTIONS_MAX) {
+      begin_token(reader);
       return error_set(reader->error, STATUS_TOO_LARGE, "more than %d actions", GROUPING_RULES_ACTIONS_MAX);
     }
     struct grouping_action *action = &actions[rule.action_count];
@@ -403,13 +429,17 @@ static enum status read_rule(struct reader *reader) {
     rule.groups |= action->kind != GROUPING_ACTION_CATEGORY;
     rule.action_count++;
   }
-  if (!any) return error_set(reader->error, STATUS_INVALID, "a rule needs an action");
+  if (!any) {
+    begin_token(reader);
+    return error_set(reader->error, STATUS_INVALID, "a rule needs an action; known are " ACTIONS_KNOWN);
+  }
   if (rules->rule_count == GROUPING_RULES_MAX) {
     return error_set(reader->error, STATUS_TOO_LARGE, "more than %d rules", GROUPING_RULES_MAX);
   }
   rule.actions = keep(rules, actions, rule.action_count, sizeof(actions[0]));
   rules->rules = grow(rules->arena, rules->rules, rules->rule_count, &rules->rule_capacity, sizeof(*rules->rules));
-  if (rules->rules == NULL || rule.actions == NULL) return STATUS_NO_MEMORY;
+  rule.text = arena_copy(rules->arena, reader->line);
+  if (rules->rules == NULL || rule.actions == NULL || rule.text.ptr == NULL) return STATUS_NO_MEMORY;
   note_families(rules, &rule);
   rules->rules[rules->rule_count++] = rule;
   return STATUS_OK;
@@ -419,26 +449,47 @@ void grouping_rules_init(struct grouping_rules *rules, struct arena *arena) {
   *rules = (struct grouping_rules){.arena = arena};
 }
 
+bool grouping_rules_next_line(struct slice text, size_t *at, struct slice *out_before, struct slice *out_line) {
+  if (*at >= text.len) return false;
+  struct slice line = slice_skip(text, *at);
+  line = slice_sub(line, 0, slice_find_byte(line, '\n'));
+  *at += line.len + 1;
+  *out_line = slice_trim(line);
+  *out_before = slice_sub(line, 0, out_line->len > 0 ? (size_t)(out_line->ptr - line.ptr) : 0);
+  return true;
+}
+
+static uint32_t count_characters(struct slice text) {
+  uint32_t count = 0;
+  for (size_t i = 0; i < text.len; i++) count += (text.ptr[i] & 0xc0) != 0x80;
+  return count;
+}
+
+uint32_t grouping_rules_column(struct slice before, struct slice line, size_t at) {
+  return count_characters(before) + count_characters(slice_sub(line, 0, at)) + 1;
+}
+
+enum status grouping_rules_read_line(struct grouping_rules *rules, struct slice text, size_t *at,
+                                     struct grouping_rules_place *place, struct error *error) {
+  struct slice before, line;
+  if (!grouping_rules_next_line(text, at, &before, &line)) return STATUS_END;
+  place->line++;
+  if (line.len == 0 || line.ptr[0] == '#') return STATUS_OK;
+  struct reader reader = {.rules = rules, .line = line, .error = error};
+  enum status status = read_rule(&reader, place->line);
+  place->column = grouping_rules_column(before, line, reader.token);
+  return status == STATUS_NO_MEMORY ? error_set(error, status, "out of memory set aside for rules") : status;
+}
+
 enum status grouping_rules_read(struct grouping_rules *rules, struct slice text, struct error *error) {
   if (text.len > GROUPING_RULES_BYTES_MAX) {
     return error_set(error, STATUS_TOO_LARGE, "rules: more than %u bytes", GROUPING_RULES_BYTES_MAX);
   }
-  uint32_t number = 0;
-  for (size_t at = 0; at < text.len;) {
-    struct slice line = slice_skip(text, at);
-    line = slice_sub(line, 0, slice_find_byte(line, '\n'));
-    at += line.len + 1;
-    number++;
-    line = slice_trim(line);
-    if (line.len == 0 || line.ptr[0] == '#') continue;
-    struct reader reader = {.rules = rules, .line = line, .error = error};
-    enum status status = read_rule(&reader);
-    if (status == STATUS_NO_MEMORY)
-      return error_set(error, status, "line %u: out of memory set aside for rules", number);
-    if (status != STATUS_OK) {
-      if (error != NULL) error_prefix(error, "line %u: ", number);
-      return status;
-    }
-  }
-  return STATUS_OK;
+  struct grouping_rules_place place = {0};
+  size_t at = 0;
+  enum status status;
+  while ((status = grouping_rules_read_line(rules, text, &at, &place, error)) == STATUS_OK) continue;
+  if (status == STATUS_END) return STATUS_OK;
+  if (error != NULL) error_prefix(error, "line %u, column %u: ", place.line, place.column);
+  return status;
 }

@@ -74,9 +74,11 @@ struct grouping_rule {
   const struct grouping_matcher *matchers;        // at least one; exception matchers first
   const struct grouping_action *actions;
   uint16_t matcher_count, action_count;
-  uint8_t families; // frames of other families cannot match
-  bool marks;       // has an app or category action
-  bool groups;      // has any action but category
+  uint8_t families;  // frames of other families cannot match
+  bool marks;        // has an app or category action
+  bool groups;       // has any action but category
+  struct slice text; // the line
+  uint32_t line;     // its number in the text it was read from, from 1
 };
 
 struct grouping_rules {
@@ -89,10 +91,24 @@ struct grouping_rules {
   uint32_t category_count;
 };
 
-// Reads rules and adds them behind those that are there. STATUS_INVALID, STATUS_TOO_LARGE (error names the line),
-// STATUS_NO_MEMORY; the tables are then good for nothing.
 void grouping_rules_init(struct grouping_rules *rules, struct arena *arena);
+// Reads rules and adds them behind those that are there. STATUS_INVALID, STATUS_TOO_LARGE (error names line and
+// column), STATUS_NO_MEMORY; the tables are then good for nothing.
 enum status grouping_rules_read(struct grouping_rules *rules, struct slice text, struct error *error);
+
+// Where a line of rules cannot be read. Columns count characters from 1.
+struct grouping_rules_place {
+  uint32_t line, column;
+};
+// Reads the line at *at of the text, adds its rule if it has one, and moves *at and place->line (0 at first) on.
+// STATUS_END behind the last line. A failure is of this line alone: the next ones can be read all the same, to see what
+// else is wrong; error then has the words without the place.
+enum status grouping_rules_read_line(struct grouping_rules *rules, struct slice text, size_t *at,
+                                     struct grouping_rules_place *place, struct error *error);
+// The next line of a text, trimmed, and what stands before it; false behind the last one.
+bool grouping_rules_next_line(struct slice text, size_t *at, struct slice *out_before, struct slice *out_line);
+// The column of byte `at` of a line.
+uint32_t grouping_rules_column(struct slice before, struct slice line, size_t at);
 
 // "1", "yes", "true" → 1, "0", "no", "false" → 0, anything else -1; upper case too.
 int8_t grouping_rules_bool(struct slice text);

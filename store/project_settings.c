@@ -7,12 +7,13 @@
 #include <assert.h>
 
 #include "base/json.h"
+#include "store/grouping_history.h"
 
 #define LIST_BYTES_MAX (PROJECT_SETTINGS_KEYS_MAX * (PROJECT_SETTINGS_KEY_BYTES_MAX * 6 + 3) + 2) // all escaped
 
 static const struct {
   const char *name; // in errors
-  const char *sql;
+  const char *sql;  // NULL: not in this table
 } members[PROJECT_SETTINGS] = {
     [PROJECT_SET_SCRUB_ENABLED] = {"scrub.enabled",
                                    "UPDATE project_settings SET scrub_enabled = ?2 WHERE project_id = ?1"},
@@ -24,6 +25,8 @@ static const struct {
                                     "UPDATE project_settings SET scrub_sensitive_keys = ?2 WHERE project_id = ?1"},
     [PROJECT_SET_SAFE_KEYS] = {"scrub.safe_keys",
                                "UPDATE project_settings SET scrub_safe_keys = ?2 WHERE project_id = ?1"},
+    [PROJECT_SET_ENHANCEMENTS] = {"enhancements", NULL},
+    [PROJECT_SET_FINGERPRINT_RULES] = {"fingerprint_rules", NULL},
     [PROJECT_SET_LIMIT + PROJECT_LIMIT_EVENTS] = {"events_per_minute",
                                                   "UPDATE project_settings SET events_per_minute = ?2 "
                                                   "WHERE project_id = ?1"},
@@ -33,6 +36,7 @@ static const struct {
     [PROJECT_SET_LIMIT + PROJECT_LIMIT_LOGS] = {"logs_per_minute", "UPDATE project_settings SET logs_per_minute = ?2 "
                                                                    "WHERE project_id = ?1"},
 };
+#define HISTORY_BYTES_MAX ((size_t)8 << 20) // of the rules in force, the program's own included
 static_assert(PROJECT_SETTINGS <= 32, "members fit in a word of bits");
 
 // --- reading ---------------------------------------------------------------------------------------------------------
@@ -132,6 +136,16 @@ static enum status check_list(const char *name, const struct project_key_list *l
   return STATUS_OK;
 }
 
+static enum status check_rules(const char *name, struct slice text, struct error *error) {
+  if (text.len > PROJECT_SETTINGS_RULES_BYTES_MAX) {
+    return error_set(error, STATUS_TOO_LARGE, "%s: at most %zu bytes", name, PROJECT_SETTINGS_RULES_BYTES_MAX);
+  }
+  if (!slice_is_utf8(text) || slice_find_byte(text, 0) < text.len) {
+    return error_set(error, STATUS_INVALID, "%s: must be UTF-8 without NUL", name);
+  }
+  return STATUS_OK;
+}
+
 static enum status check(uint32_t changed, const struct project_settings *settings, struct error *error) {
   enum status status = STATUS_OK;
   for (int member = 0; member < PROJECT_SETTINGS && status == STATUS_OK; member++) {
@@ -139,6 +153,8 @@ static enum status check(uint32_t changed, const struct project_settings *settin
     if (!(changed >> member & 1)) continue;
     if (member == PROJECT_SET_SENSITIVE_KEYS) status = check_list(name, &settings->sensitive_keys, error);
     if (member == PROJECT_SET_SAFE_KEYS) status = check_list(name, &settings->safe_keys, error);
+    if (member == PROJECT_SET_ENHANCEMENTS) status = check_rules(name, settings->enhancements, error);
+    if (member == PROJECT_SET_FINGERPRINT_RULES) status = check_rules(name, settings->fingerprint_rules, error);
     if (member >= PROJECT_SET_LIMIT &&
         settings->per_minute[member - PROJECT_SET_LIMIT] > PROJECT_SETTINGS_PER_MINUTE_MAX)
       status = error_set(error, STATUS_INVALID, "%s: at most %d", name, PROJECT_SETTINGS_PER_MINUTE_MAX);
@@ -191,24 +207,54 @@ static int64_t count_rows(struct connection *writer, const char *sql, uint32_t p
   return count;
 }
 
-enum status project_settings_change(struct database *database, uint32_t project, uint32_t changed,
-                                    const struct project_settings *settings, struct error *error) {
-  enum status status = check(changed, settings, error);
-  if (status != STATUS_OK) return status;
-  struct connection *writer = database_write_begin(database);
-  if (count_rows(writer, "SELECT count(*) FROM project WHERE id = ?1", project) == 0)
-    connection_fail(writer, STATUS_NOT_FOUND, "there is no such project");
-  if (count_rows(writer, "SELECT count(*) FROM project_settings WHERE project_id <> ?1", project) >=
+void project_settings_read_rules(struct connection *reader, uint32_t project, struct arena *arena,
+                                 struct project_settings *settings) {
+  struct grouping_history history;
+  grouping_history_load(reader, project, UINT64_MAX, arena,
+                        &history); // at the end of time only what is in force is left
+  if (history.count == 0) return;
+  settings->enhancements = history.setups[0].enhancements;
+  settings->fingerprint_rules = history.setups[0].fingerprinting;
+}
+
+// The text that is not changed stays.
+static void change_rules(struct connection *writer, const struct project_settings_change *change, uint64_t now_ns) {
+  struct project_settings rules = {0};
+  struct arena arena;
+  arena_init(&arena, HISTORY_BYTES_MAX);
+  project_settings_read_rules(writer, change->project, &arena, &rules);
+  if (change->members >> PROJECT_SET_ENHANCEMENTS & 1) rules.enhancements = change->settings->enhancements;
+  if (change->members >> PROJECT_SET_FINGERPRINT_RULES & 1)
+    rules.fingerprint_rules = change->settings->fingerprint_rules;
+  grouping_history_set_rules_in(writer, now_ns, change->project, rules.enhancements, rules.fingerprint_rules);
+  arena_finish(&arena);
+}
+
+static void change_row(struct connection *writer, const struct project_settings_change *change, uint64_t version) {
+  if (count_rows(writer, "SELECT count(*) FROM project_settings WHERE project_id <> ?1", change->project) >=
       PROJECT_SETTINGS_MAX)
     connection_fail(writer, STATUS_CONFLICT, "too many projects have settings of their own");
-  uint64_t version = project_settings_bump(writer);
   struct statement row = connection_statement(writer, "INSERT INTO project_settings (project_id, version) VALUES (?1, "
                                                       "?2) ON CONFLICT (project_id) DO UPDATE SET version = ?2");
-  statement_bind_i64(&row, 1, project);
+  statement_bind_i64(&row, 1, change->project);
   statement_bind_u64(&row, 2, version);
   statement_run(&row);
   for (int member = 0; member < PROJECT_SETTINGS; member++) {
-    if (changed >> member & 1) change_member(writer, project, member, settings);
+    if (change->members >> member & 1 && members[member].sql)
+      change_member(writer, change->project, member, change->settings);
   }
+}
+
+enum status project_settings_change(struct database *database, const struct clock *clock,
+                                    const struct project_settings_change *change, struct error *error) {
+  const uint32_t rules = 1u << PROJECT_SET_ENHANCEMENTS | 1u << PROJECT_SET_FINGERPRINT_RULES;
+  enum status status = check(change->members, change->settings, error);
+  if (status != STATUS_OK) return status;
+  struct connection *writer = database_write_begin(database);
+  if (count_rows(writer, "SELECT count(*) FROM project WHERE id = ?1", change->project) == 0)
+    connection_fail(writer, STATUS_NOT_FOUND, "there is no such project");
+  uint64_t version = project_settings_bump(writer);
+  if (change->members & ~rules) change_row(writer, change, version);
+  if (change->members & rules) change_rules(writer, change, clock_wall_ns(clock));
   return database_write_end(database, error);
 }

@@ -97,6 +97,12 @@ struct ui_scrub {
 
 #define UI_DSN_BYTES_MAX 512
 
+// Where and why grouping rules cannot be read. Columns count characters from 1; line 0: the text as a whole.
+struct ui_rule_fault {
+  uint32_t line, column;
+  char text[256];
+};
+
 struct ui_options {
   struct database *database;
   struct issue_store *issues;
@@ -116,6 +122,9 @@ struct ui_options {
   void *projects; // context of the functions below
   // Projects, keys or settings were changed in the database: they hold from the return on.
   void (*projects_changed)(void *projects);
+  // Grouping rules of a project, stack-trace rules or `fingerprint` rules: true when they can be used, else the first
+  // fault.
+  bool (*check_rules)(void *projects, bool fingerprint, struct slice text, struct ui_rule_fault *out_fault);
   // What an SDK is given; false while the address is not known yet.
   bool (*dsn)(void *projects, uint32_t project, const char *key, char out_dsn[UI_DSN_BYTES_MAX]);
 };

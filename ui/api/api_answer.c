@@ -40,7 +40,7 @@ static void add_headers(struct http_request *request) {
   http_request_add_header(request, "X-Content-Type-Options", "nosniff");
 }
 
-void api_answer_refuse(struct http_request *request, enum status status, const char *field, const char *text) {
+static void refuse(struct http_request *request, enum status status, const struct api_answer *answer) {
   struct buffer body;
   struct json_writer json;
   buffer_init(&body, 16 << 10);
@@ -51,10 +51,16 @@ void api_answer_refuse(struct http_request *request, enum status status, const c
   json_key(&json, "status");
   json_write_cstr(&json, status_name(status));
   json_key(&json, "message");
-  json_write_cstr(&json, text);
-  if (field) {
+  json_write_cstr(&json, answer->error.text);
+  if (answer->field) {
     json_key(&json, "field");
-    json_write_cstr(&json, field);
+    json_write_cstr(&json, answer->field);
+  }
+  if (answer->line > 0) {
+    json_key(&json, "line");
+    json_write_u64(&json, answer->line);
+    json_key(&json, "column");
+    json_write_u64(&json, answer->column);
   }
   json_end_object(&json);
   json_end_object(&json);
@@ -62,6 +68,12 @@ void api_answer_refuse(struct http_request *request, enum status status, const c
   if (code_of(status) == 503) http_request_add_header(request, "Retry-After", "2");
   http_request_reply(request, code_of(status), "application/json", buffer_slice(&body));
   buffer_finish(&body);
+}
+
+void api_answer_refuse(struct http_request *request, enum status status, const char *field, const char *text) {
+  struct api_answer answer = {.field = field};
+  snprintf(answer.error.text, sizeof answer.error.text, "%s", text);
+  refuse(request, status, &answer);
 }
 
 static enum status check_parameters(struct api_answer *answer, const char *const *parameters) {
@@ -122,7 +134,7 @@ void api_answer_run(void *ui_options, struct http_request *request, const char *
   if (status == STATUS_OK) {
     reply(&answer);
   } else {
-    api_answer_refuse(request, status, answer.field, answer.error.text);
+    refuse(request, status, &answer);
   }
   buffer_finish(&answer.body);
   arena_finish(&answer.arena);

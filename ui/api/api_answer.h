@@ -19,6 +19,7 @@ struct api_answer {
   struct json_writer json;
   struct connection *reader; // after api_answer_read
   const char *field;         // of the failure
+  uint32_t line, column;     // of the failure, in a text; 0: none
   struct error error;
   char etag[64];              // "": none
   const char *content_type;   // of the body; NULL: JSON

@@ -6,7 +6,7 @@
 #include "ui/api/api_answer.h"
 #include "ui/api/api_settings.h"
 
-#define BODY_BYTES ((size_t)64 << 10)
+#define BODY_BYTES ((size_t)1 << 20) // of the texts of rules, escaped in the worst way
 
 static const char *const no_parameters[] = {NULL};
 
@@ -29,12 +29,13 @@ static void write_key(struct api_answer *answer, uint32_t project, const struct 
   json_end_object(&answer->json);
 }
 
-static void write_project(struct api_answer *answer, const struct project_row *project) {
+static void write_project(struct api_answer *answer, const struct project_row *project, bool with_rules) {
   struct project_key_row keys[PROJECT_STORE_OWN_KEYS_MAX];
   uint32_t count = project_store_keys_of(answer->reader, project->id, keys, PROJECT_STORE_OWN_KEYS_MAX), first = 0;
   while (first < count && !keys[first].active) first++;
   struct project_settings settings;
   project_settings_read(answer->reader, project->id, &answer->arena, &settings);
+  if (with_rules) project_settings_read_rules(answer->reader, project->id, &answer->arena, &settings);
   json_begin_object(&answer->json);
   api_answer_decimal(answer, "id", project->id);
   api_answer_cstr(answer, "slug", project->slug);
@@ -45,7 +46,7 @@ static void write_project(struct api_answer *answer, const struct project_row *p
   for (uint32_t i = 0; i < count; i++) write_key(answer, project->id, &keys[i]);
   json_end_array(&answer->json);
   json_key(&answer->json, "settings");
-  api_settings_write(answer, &settings);
+  api_settings_write(answer, &settings, with_rules);
   json_end_object(&answer->json);
 }
 
@@ -69,7 +70,7 @@ static enum status find_to_change(struct api_answer *answer, struct project_row 
 static enum status answer_project(struct api_answer *answer) {
   struct project_row project;
   enum status status = find_project(answer, &project);
-  if (status == STATUS_OK) write_project(answer, &project);
+  if (status == STATUS_OK) write_project(answer, &project, true);
   return status;
 }
 
@@ -96,7 +97,7 @@ static enum status list(struct api_answer *answer) {
   json_key(&answer->json, "projects");
   json_begin_array(&answer->json);
   struct project_row project = {0};
-  while (project_store_next(answer->reader, project.id, &project)) write_project(answer, &project);
+  while (project_store_next(answer->reader, project.id, &project)) write_project(answer, &project, false);
   json_end_array(&answer->json);
   json_key(&answer->json, "defaults");
   api_settings_write_defaults(answer);
@@ -129,7 +130,7 @@ static enum status post(struct api_answer *answer) {
   answer->ui->projects_changed(answer->ui->projects);
   answer->created = true;
   struct project_row row;
-  if (project_store_find(answer->reader, slice_from_cstr(project.slug), &row)) write_project(answer, &row);
+  if (project_store_find(answer->reader, slice_from_cstr(project.slug), &row)) write_project(answer, &row, true);
   return STATUS_OK;
 }
 
@@ -145,7 +146,8 @@ static enum status change_settings(struct api_answer *answer, uint32_t project, 
     if (status != STATUS_OK) return status;
   }
   if (members == 0) return api_answer_fail(answer, STATUS_INVALID, "settings", "nothing to change");
-  return project_settings_change(answer->ui->database, project, members, &settings, &answer->error);
+  const struct project_settings_change change = {.project = project, .members = members, .settings = &settings};
+  return project_settings_change(answer->ui->database, answer->ui->clock, &change, &answer->error);
 }
 
 static enum status patch(struct api_answer *answer) {

@@ -48,7 +48,7 @@ static void write_list(struct api_answer *answer, const char *key, const struct 
   }
 }
 
-void api_settings_write(struct api_answer *answer, const struct project_settings *settings) {
+void api_settings_write(struct api_answer *answer, const struct project_settings *settings, bool with_rules) {
   struct json_writer *json = &answer->json;
   json_begin_object(json);
   json_key(json, "scrub");
@@ -61,6 +61,12 @@ void api_settings_write(struct api_answer *answer, const struct project_settings
   json_end_object(json);
   for (int limit = 0; limit < PROJECT_LIMITS; limit++)
     api_answer_number(answer, limit_names[limit], settings->per_minute[limit]);
+  if (with_rules) {
+    json_key(json, "enhancements");
+    json_write_string(json, settings->enhancements);
+    json_key(json, "fingerprint_rules");
+    json_write_string(json, settings->fingerprint_rules);
+  }
   json_end_object(json);
 }
 
@@ -165,6 +171,26 @@ static enum status parse_limit(struct api_answer *answer, int limit, struct json
   return STATUS_OK;
 }
 
+// A text of rules that can be used; it stays in the parser's memory.
+static enum status parse_rules(struct api_answer *answer, bool fingerprint, struct json_value value,
+                               struct slice *out_text) {
+  const char *field = fingerprint ? "settings.fingerprint_rules" : "settings.enhancements";
+  enum json_type type = json_type_of(value);
+  if (type != JSON_STRING && type != JSON_NULL)
+    return api_answer_fail(answer, STATUS_INVALID, field, "must be a text of rules, or null for none");
+  struct slice text = json_string(value);
+  if (text.len > PROJECT_SETTINGS_RULES_BYTES_MAX)
+    return api_answer_fail(answer, STATUS_TOO_LARGE, field, "must be at most %zu bytes",
+                           PROJECT_SETTINGS_RULES_BYTES_MAX);
+  struct ui_rule_fault fault = {0};
+  *out_text = text;
+  if (answer->ui->check_rules(answer->ui->projects, fingerprint, text, &fault)) return STATUS_OK;
+  answer->line = fault.line;
+  answer->column = fault.column;
+  if (fault.line == 0) return api_answer_fail(answer, STATUS_INVALID, field, "%s", fault.text);
+  return api_answer_fail(answer, STATUS_INVALID, field, "line %u, column %u: %s", fault.line, fault.column, fault.text);
+}
+
 enum status api_settings_parse(struct api_answer *answer, struct json_value object, uint32_t *out_members,
                                struct project_settings *out_settings) {
   *out_members = 0;
@@ -181,6 +207,12 @@ enum status api_settings_parse(struct api_answer *answer, struct json_value obje
       status = parse_limit(answer, limit, value, out_members, out_settings);
     } else if (slice_equal_cstr(key, "scrub")) {
       status = parse_scrub(answer, value, out_members, out_settings);
+    } else if (slice_equal_cstr(key, "enhancements")) {
+      status = parse_rules(answer, false, value, &out_settings->enhancements);
+      *out_members |= 1u << PROJECT_SET_ENHANCEMENTS;
+    } else if (slice_equal_cstr(key, "fingerprint_rules")) {
+      status = parse_rules(answer, true, value, &out_settings->fingerprint_rules);
+      *out_members |= 1u << PROJECT_SET_FINGERPRINT_RULES;
     } else {
       status = api_answer_unknown_member(answer, "settings.", key);
     }

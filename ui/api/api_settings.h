@@ -7,8 +7,8 @@
 #include "store/project_settings.h"
 #include "ui/api/api_answer.h"
 
-// The object "settings".
-void api_settings_write(struct api_answer *answer, const struct project_settings *settings);
+// The object "settings"; with_rules: the texts of rules too, as read by project_settings_read_rules.
+void api_settings_write(struct api_answer *answer, const struct project_settings *settings, bool with_rules);
 // {"scrub":{…}} as the configuration has it: what null in the settings stands for.
 void api_settings_write_defaults(struct api_answer *answer);
 // The members that `object` has: their bits and values, texts in the answer's arena.

@@ -215,7 +215,7 @@ static void rules_of_a_project(void **state) {
   buffer_clear(&fixture->line);
   enum status status = explain_event("a", event, SLICE_LITERAL("\nmodule:x\n"), &fixture->line, &error);
   assert_int_equal(status, STATUS_INVALID);
-  assert_string_equal(error.text, "stack trace rules: line 2: a rule needs an action");
+  assert_memory_equal(error.text, "stack trace rules: line 2, column 9: a rule needs an action", 58);
   assert_int_equal(explain_event("a", SLICE_LITERAL("[1]"), event, &fixture->line, &error), STATUS_INVALID);
   assert_int_equal(explain_event("a", SLICE_LITERAL("{"), (struct slice){0}, &fixture->line, &error), STATUS_INVALID);
 }

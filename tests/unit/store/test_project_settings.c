@@ -52,11 +52,16 @@ static uint64_t version(struct fixture *fixture) {
   return version;
 }
 
+static enum status try_change(struct fixture *fixture, uint32_t project, uint32_t members,
+                              const struct project_settings *settings, struct error *error) {
+  const struct project_settings_change change = {.project = project, .members = members, .settings = settings};
+  return project_settings_change(fixture->database, clock_system(), &change, error);
+}
+
 static void change(struct fixture *fixture, uint32_t members, const struct project_settings *settings) {
   struct error error = {0};
   uint64_t before = version(fixture);
-  if (project_settings_change(fixture->database, fixture->shop.id, members, settings, &error) != STATUS_OK)
-    fail_msg("%s", error.text);
+  if (try_change(fixture, fixture->shop.id, members, settings, &error) != STATUS_OK) fail_msg("%s", error.text);
   assert_true(version(fixture) > before);
 }
 
@@ -105,26 +110,66 @@ static void what_is_out_of_bounds_changes_nothing(void **state) {
   uint64_t before = version(&fixture);
   for (size_t i = 0; i < sizeof bad_keys / sizeof bad_keys[0]; i++) {
     const struct project_settings bad = {.safe_keys = {.own = true, .items = &bad_keys[i], .count = 1}};
-    assert_int_equal(
-        project_settings_change(fixture.database, fixture.shop.id, 1u << PROJECT_SET_SAFE_KEYS, &bad, &error),
-        STATUS_INVALID);
+    assert_int_equal(try_change(&fixture, fixture.shop.id, 1u << PROJECT_SET_SAFE_KEYS, &bad, &error), STATUS_INVALID);
     assert_memory_equal(error.text, "scrub.safe_keys", 15);
   }
   static const char *many[PROJECT_SETTINGS_KEYS_MAX + 1];
   for (size_t i = 0; i < sizeof many / sizeof many[0]; i++) many[i] = "k";
   const struct project_settings too_many = {
       .sensitive_keys = {.own = true, .items = many, .count = PROJECT_SETTINGS_KEYS_MAX + 1}};
-  assert_int_equal(
-      project_settings_change(fixture.database, fixture.shop.id, 1u << PROJECT_SET_SENSITIVE_KEYS, &too_many, &error),
-      STATUS_TOO_LARGE);
+  assert_int_equal(try_change(&fixture, fixture.shop.id, 1u << PROJECT_SET_SENSITIVE_KEYS, &too_many, &error),
+                   STATUS_TOO_LARGE);
   const struct project_settings fast = {.per_minute = {PROJECT_SETTINGS_PER_MINUTE_MAX + 1u}};
-  assert_int_equal(project_settings_change(fixture.database, fixture.shop.id, 1u << PROJECT_SET_LIMIT, &fast, &error),
-                   STATUS_INVALID);
-  assert_int_equal(
-      project_settings_change(fixture.database, 99, 1u << PROJECT_SET_LIMIT, &(struct project_settings){0}, &error),
-      STATUS_NOT_FOUND);
+  assert_int_equal(try_change(&fixture, fixture.shop.id, 1u << PROJECT_SET_LIMIT, &fast, &error), STATUS_INVALID);
+  assert_int_equal(try_change(&fixture, 99, 1u << PROJECT_SET_LIMIT, &(struct project_settings){0}, &error),
+                   STATUS_NOT_FOUND);
   assert_int_equal(version(&fixture), before);
   assert_int_equal(read_settings(&fixture, fixture.shop.id).version, 0);
+  close_shop(&fixture);
+}
+
+static void check_rules(struct fixture *fixture, const char *enhancements, const char *fingerprint_rules) {
+  struct error error = {0};
+  struct project_settings settings = {0};
+  struct connection *reader = database_read_begin(fixture->database, &error);
+  assert_non_null(reader);
+  project_settings_read_rules(reader, fixture->shop.id, &fixture->arena, &settings);
+  assert_int_equal(database_read_end(fixture->database, reader, &error), STATUS_OK);
+  assert_true(slice_equal_cstr(settings.enhancements, enhancements));
+  assert_true(slice_equal_cstr(settings.fingerprint_rules, fingerprint_rules));
+}
+
+static void one_text_of_rules_leaves_the_other(void **state) {
+  struct fixture fixture;
+  open_shop(&fixture, temporary_path(*state, "r.db"));
+  struct error error = {0};
+  check_rules(&fixture, "", "");
+  change(&fixture, 1u << PROJECT_SET_ENHANCEMENTS,
+         &(struct project_settings){.enhancements = SLICE_LITERAL("function:a -group\n"),
+                                    .fingerprint_rules = SLICE_LITERAL("not named")});
+  check_rules(&fixture, "function:a -group\n", "");
+  assert_int_equal(read_settings(&fixture, fixture.shop.id).version, 0); // no row of settings
+  change(&fixture, 1u << PROJECT_SET_FINGERPRINT_RULES | 1u << PROJECT_SET_LIMIT,
+         &(struct project_settings){.fingerprint_rules = SLICE_LITERAL("type:a -> a"), .per_minute = {5}});
+  check_rules(&fixture, "function:a -group\n", "type:a -> a");
+  assert_int_equal(read_settings(&fixture, fixture.shop.id).per_minute[PROJECT_LIMIT_EVENTS], 5);
+  change(&fixture, 1u << PROJECT_SET_ENHANCEMENTS, &(struct project_settings){0});
+  check_rules(&fixture, "", "type:a -> a");
+  static char large[PROJECT_SETTINGS_RULES_BYTES_MAX + 1];
+  memset(large, '#', sizeof large);
+  const struct {
+    struct slice text;
+    enum status status;
+  } bad[] = {{slice_make(large, sizeof large), STATUS_TOO_LARGE},
+             {SLICE_LITERAL("# \xff"), STATUS_INVALID},
+             {SLICE_LITERAL("#\0"), STATUS_INVALID}};
+  for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    const struct project_settings settings = {.fingerprint_rules = bad[i].text};
+    assert_int_equal(try_change(&fixture, fixture.shop.id, 1u << PROJECT_SET_FINGERPRINT_RULES, &settings, &error),
+                     bad[i].status);
+    assert_memory_equal(error.text, "fingerprint_rules:", 18);
+  }
+  check_rules(&fixture, "", "type:a -> a");
   close_shop(&fixture);
 }
 
@@ -174,9 +219,8 @@ static void a_project_has_a_bounded_number_of_keys(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      TEMPORARY_TEST(a_change_is_of_its_members_alone),
-      TEMPORARY_TEST(what_is_out_of_bounds_changes_nothing),
-      TEMPORARY_TEST(keys_are_refused_honoured_and_forgotten),
+      TEMPORARY_TEST(a_change_is_of_its_members_alone),       TEMPORARY_TEST(what_is_out_of_bounds_changes_nothing),
+      TEMPORARY_TEST(one_text_of_rules_leaves_the_other),     TEMPORARY_TEST(keys_are_refused_honoured_and_forgotten),
       TEMPORARY_TEST(a_project_has_a_bounded_number_of_keys),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
