@@ -394,14 +394,20 @@ static void read_main_exception(struct json_value value, struct sentry_event *ev
   }
 }
 
-// Notes made here behind the errors that came with the event.
+// The errors that came with the event behind the notes made here. One that is such a note comes from a document that
+// was read before: it is not made twice.
 static void read_errors(struct sentry_event_reader *reader, struct json_value errors, struct sentry_event *event) {
   if (json_type_of(errors) == JSON_ARRAY) {
     struct json_value item;
     uint32_t room = SENTRY_EVENT_READER_NOTES_MAX;
+    size_t made = reader->notes.len;
     for (struct json_iter iter = json_iterate(errors); room > 0 && json_array_next(&iter, &item); room--) {
       if (json_type_of(item) != JSON_OBJECT) continue;
-      json_write_parsed(&reader->notes_writer, item);
+      buffer_clear(&reader->scratch);
+      json_write_value(&reader->scratch, item);
+      struct slice text = buffer_slice(&reader->scratch), notes = slice_make(reader->notes.ptr, made);
+      if (slice_find(notes, text) < notes.len) continue;
+      json_write_raw(&reader->notes_writer, text);
       reader->note_count++;
     }
   }
