@@ -8,6 +8,7 @@
 
 #include <grpc/slice.h>
 #include <grpc/support/alloc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -82,6 +83,12 @@ void grpc_call_request(struct grpc_server_handle *server) {
                                server->queue, call) != GRPC_CALL_OK) {
     destroy(call, false);
   }
+}
+
+static void count_refusal(const struct grpc_call_handle *call, enum status status) {
+  const struct grpc_server_options *options = &call->server->options;
+  if (!options->on_refusal || call->method->handle == grpc_health_handle) return;
+  options->on_refusal(options->refusal_context, call->method, status);
 }
 
 static bool charge(struct grpc_call_handle *call, uint64_t bytes) {
@@ -165,12 +172,21 @@ static void on_message(struct grpc_call_handle *call) {
   atomic_u64_set(&call->stage, GRPC_CALL_HANDLED);
   atomic_u64_set(&call->read_deadline_ns, UINT64_MAX);
   if (!call->payload) {
-    // No message before the end of the stream, or the call is dead already: too large, cancelled, overdue.
+    // The stream ended without one, or the call is dead already: cancelled, cut off, overdue. Its end will say which.
+    call->empty = true;
     grpc_call_finish(call, GRPC_CODE_INVALID_ARGUMENT, "the call carries no message", slice_make(NULL, 0));
     return;
   }
   call->encoding = grpc_runtime_encoding(call->payload);
-  if (!charge(call, grpc_byte_buffer_length(call->payload))) {
+  size_t len = grpc_byte_buffer_length(call->payload), len_max = call->server->options.message_bytes_max;
+  if (len > len_max) {
+    char words[96];
+    snprintf(words, sizeof(words), "a message of %zu bytes, at most %zu are taken", len, len_max);
+    count_refusal(call, STATUS_TOO_LARGE);
+    grpc_call_finish(call, GRPC_CODE_RESOURCE_EXHAUSTED, words, slice_make(NULL, 0));
+    return;
+  }
+  if (!charge(call, len)) {
     grpc_call_refuse(call, "too much is in flight, try again");
     return;
   }
@@ -192,7 +208,10 @@ void grpc_call_advance(struct grpc_call_handle *call, bool success) {
     }
     break;
   case GRPC_CALL_READING: on_message(call); break;
-  case GRPC_CALL_FINISHING: destroy(call, true); break;
+  case GRPC_CALL_FINISHING:
+    if (call->empty) count_refusal(call, call->cancelled ? STATUS_TIMEOUT : STATUS_INVALID);
+    destroy(call, true);
+    break;
   case GRPC_CALL_HANDLED: ASSERT(call == NULL); break; // no operation runs meanwhile
   }
 }
@@ -306,10 +325,7 @@ static void encode_retry(struct buffer *out, const char *message, uint64_t delay
 }
 
 void grpc_call_refuse(struct grpc_call_handle *call, const char *message) {
-  const struct grpc_server_options *options = &call->server->options;
-  if (options->on_refusal && call->method->handle != grpc_health_handle) {
-    options->on_refusal(options->refusal_context, call->method);
-  }
+  count_refusal(call, STATUS_UNAVAILABLE);
   struct buffer status;
   buffer_init(&status, 1024);
   encode_retry(&status, message, RETRY_MIN_MS + random_u64() % RETRY_SPREAD_MS);

@@ -30,6 +30,7 @@ struct grpc_call_handle {
   enum encoding encoding;
   char peer[64];
   uint64_t charged_bytes;
+  bool empty; // it ended without a message
   struct atomic_u64 read_deadline_ns; // monotonic; UINT64_MAX: not reading
 
   // The answer, kept until it is sent.

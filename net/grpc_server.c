@@ -33,10 +33,12 @@ enum {
   CONNECTION_GRACE_MS = 30 * 1000,
   HANDSHAKE_MS = 10 * 1000,
 };
-#define POLL_NS    (NS_PER_S / 2)
-#define SWEEP_NS   NS_PER_S
-#define GOODBYE_NS (NS_PER_S / 4)
-#define WARN_NS    (10 * NS_PER_S)
+#define QUOTA_MESSAGES  2u
+#define QUOTA_BYTES_MIN ((size_t)64 << 20)
+#define POLL_NS         (NS_PER_S / 2)
+#define SWEEP_NS        NS_PER_S
+#define GOODBYE_NS      (NS_PER_S / 4)
+#define WARN_NS         (10 * NS_PER_S)
 
 // ---- completion threads
 
@@ -92,10 +94,24 @@ static enum status make_credentials(const struct tls_settings *tls, grpc_server_
   return status;
 }
 
+// gRPC core takes a message whole before it looks at its size, whatever was announced, so its own limit bounds nothing
+// and keeps its refusals to itself; grpc_call.c has the limit. What bounds the bytes of messages on their way is this
+// quota: over it core resets streams (ENHANCE_YOUR_CALM).
+static grpc_resource_quota *create_quota(const struct grpc_server_options *options) {
+  uint64_t bytes = (uint64_t)options->message_bytes_max * QUOTA_MESSAGES;
+  if (options->budget && budget_max(options->budget) > bytes) bytes = budget_max(options->budget);
+  grpc_resource_quota *quota = grpc_resource_quota_create("culprit");
+  grpc_resource_quota_resize(quota, bytes < QUOTA_BYTES_MIN ? QUOTA_BYTES_MIN : (size_t)bytes);
+  return quota;
+}
+
 static grpc_server *create_server(const struct grpc_server_options *options) {
-  int message_bytes_max = options->message_bytes_max > INT32_MAX ? INT32_MAX : (int)options->message_bytes_max;
+  grpc_resource_quota *quota = create_quota(options);
   grpc_arg list[] = {
-      grpc_runtime_number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, message_bytes_max),
+      {.type = GRPC_ARG_POINTER,
+       .key = (char *)(uintptr_t)GRPC_ARG_RESOURCE_QUOTA,
+       .value.pointer = {.p = quota, .vtable = grpc_resource_quota_arg_vtable()}},
+      grpc_runtime_number(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, -1),
       grpc_runtime_number(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, RESPONSE_BYTES_MAX),
       grpc_runtime_number(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0), // it inflates before it looks at the size
       grpc_runtime_number(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
@@ -113,7 +129,9 @@ static grpc_server *create_server(const struct grpc_server_options *options) {
       grpc_runtime_number(GRPC_ARG_ENABLE_CHANNELZ, 0),
   };
   const grpc_channel_args arguments = {.num_args = sizeof(list) / sizeof(list[0]), .args = list};
-  return grpc_server_create(&arguments, NULL);
+  grpc_server *server = grpc_server_create(&arguments, NULL);
+  grpc_resource_quota_unref(quota);
+  return server;
 }
 
 // gRPC core does not say why a port cannot be had; the kernel does.

@@ -39,12 +39,13 @@ struct grpc_server_options {
   // anything else must have finished the call. May be NULL. Health/Check is not asked about.
   enum status (*admit)(void *context, struct grpc_call_handle *call);
   void *admit_context;
-  // Told of a call of a method in the table that the server itself has refused (UNAVAILABLE), so that it can be
-  // counted. May be NULL.
-  void (*on_refusal)(void *context, const struct grpc_method *method);
+  // Told of a call of a method in the table that ended without its handler, so that it can be counted:
+  // STATUS_UNAVAILABLE (too much in flight), STATUS_TOO_LARGE, STATUS_INVALID (no message), STATUS_TIMEOUT (cancelled,
+  // cut off or overdue before the message was there). May be NULL.
+  void (*on_refusal)(void *context, const struct grpc_method *method, enum status status);
   void *refusal_context;
   struct budget *budget;    // charged for messages while a call lives; over it: UNAVAILABLE with RetryInfo
-  size_t message_bytes_max; // on the wire; over it gRPC core answers RESOURCE_EXHAUSTED
+  size_t message_bytes_max; // on the wire; over it: RESOURCE_EXHAUSTED without RetryInfo
   uint32_t threads;         // completion threads, at least 2; 0: max(2, cores)
   uint32_t call_slots;      // default 512 in all
 };

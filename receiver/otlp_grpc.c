@@ -69,8 +69,8 @@ enum status otlp_grpc_admit(void *context, struct grpc_call_handle *call) {
   return status;
 }
 
-void otlp_grpc_refused(void *context, const struct grpc_method *method) {
+void otlp_grpc_refused(void *context, const struct grpc_method *method, enum status status) {
   struct otlp_grpc *otlp = context;
   const struct otlp_grpc_endpoint *endpoint = method->context;
-  otlp_door_count_refusal(otlp->door, endpoint->signal, OTLP_DOOR_GRPC, STATUS_UNAVAILABLE);
+  otlp_door_count_refusal(otlp->door, endpoint->signal, OTLP_DOOR_GRPC, status);
 }

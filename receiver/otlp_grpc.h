@@ -25,6 +25,6 @@ void otlp_grpc_init(struct otlp_grpc *otlp, struct otlp_door *door);
 // For grpc_server_options.admit, with the otlp_grpc as context.
 enum status otlp_grpc_admit(void *otlp, struct grpc_call_handle *call);
 // For grpc_server_options.on_refusal, the same context: counts what the server refused before it came here.
-void otlp_grpc_refused(void *otlp, const struct grpc_method *method);
+void otlp_grpc_refused(void *otlp, const struct grpc_method *method, enum status status);
 
 #endif

@@ -179,7 +179,7 @@ static void test_compressed_message_arrives_compressed(void **state) {
   close_server(&f);
 }
 
-// The limit is on the wire; gRPC core answers without RetryInfo, so clients do not retry.
+// The limit is on the wire; the answer has no RetryInfo, so clients do not retry.
 static void test_over_the_message_limit(void **state) {
   (void)state;
   struct fixture f;

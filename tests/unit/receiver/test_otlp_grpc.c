@@ -48,6 +48,8 @@ static void open_door(struct fixture *f, const char *const *keys, size_t key_cou
       .method_count = OTLP_GRPC_METHODS,
       .admit = otlp_grpc_admit,
       .admit_context = &f->grpc,
+      .on_refusal = otlp_grpc_refused,
+      .refusal_context = &f->grpc,
       .budget = &f->budget,
       .message_bytes_max = 2 << 20,
   };
@@ -201,13 +203,17 @@ static void test_too_large(void **state) {
   size_t len = 16 << 20;
   uint8_t *zeros = calloc(1, len);
   struct answer answer;
-  ask(&f, &answer, TRACES, slice_make(zeros, 2 << 20 | 1), false, NULL); // on the wire: gRPC core answers
+  ask(&f, &answer, TRACES, slice_make(zeros, 2 << 20 | 1), false, NULL); // on the wire: net/grpc_server answers
   assert_int_equal(answer.reply.code, GRPC_CODE_RESOURCE_EXHAUSTED);
+  assert_string_equal(answer.reply.message, "a message of 2097153 bytes, at most 2097152 are taken");
   assert_int_equal(answer.reply.details.len, 0);
+  assert_int_equal(counter(&f, "culprit_refused_requests_total", "signal=\"traces\",reason=\"too large\""), 1);
   forget(&answer);
   ask(&f, &answer, TRACES, slice_make(zeros, len), true, NULL); // 16 KiB that would become 16 MiB
   assert_false(failure(&answer, GRPC_CODE_RESOURCE_EXHAUSTED).has_retry);
   forget(&answer);
+  assert_int_equal(counter(&f, "culprit_refused_requests_total", "signal=\"traces\",reason=\"too large\""), 2);
+  assert_int_equal(counter(&f, "culprit_received_requests_total", "signal=\"traces\",transport=\"grpc\""), 2);
   assert_int_equal(budget_used(&f.budget), 0);
   free(zeros);
   close_door(&f);
