@@ -2,7 +2,8 @@
 //
 // Members are read one kind after the other out of the parsed document, each in today's form, in the forms old SDKs
 // send (lists without "values", "sentry.interfaces.*" names, pairs for objects) and in the near misses seen in the
-// field. What cannot be used is dropped with a note; notes are added to the event's own "errors".
+// field. What cannot be used is dropped with a note; notes are added to the event's own "errors", each once, also when
+// the document is read again.
 #include "proto/sentry_event.h"
 #include "proto/sentry_event_reader.h"
 #include "proto/sentry_event_stack.h"
@@ -394,25 +395,16 @@ static void read_main_exception(struct json_value value, struct sentry_event *ev
   }
 }
 
-// The errors that came with the event behind the notes made here. One that is such a note comes from a document that
-// was read before: it is not made twice.
-static void read_errors(struct sentry_event_reader *reader, struct json_value errors, struct sentry_event *event) {
-  if (json_type_of(errors) == JSON_ARRAY) {
-    struct json_value item;
-    uint32_t room = SENTRY_EVENT_READER_NOTES_MAX;
-    size_t made = reader->notes.len;
-    for (struct json_iter iter = json_iterate(errors); room > 0 && json_array_next(&iter, &item); room--) {
-      if (json_type_of(item) != JSON_OBJECT) continue;
-      buffer_clear(&reader->scratch);
-      json_write_value(&reader->scratch, item);
-      struct slice text = buffer_slice(&reader->scratch), notes = slice_make(reader->notes.ptr, made);
-      if (slice_find(notes, text) < notes.len) continue;
-      json_write_raw(&reader->notes_writer, text);
-      reader->note_count++;
-    }
+// The errors that came with the event, in front of the notes that will be made.
+static void read_errors(struct sentry_event_reader *reader, struct json_value errors) {
+  struct json_iter iter = json_iterate(errors);
+  struct json_value item;
+  while (json_type_of(errors) == JSON_ARRAY && json_array_next(&iter, &item)) {
+    if (reader->note_count == SENTRY_EVENT_READER_NOTES_MAX) break;
+    if (json_type_of(item) != JSON_OBJECT) continue;
+    json_write_parsed(&reader->notes_writer, item);
+    reader->note_count++;
   }
-  json_end_array(&reader->notes_writer);
-  if (reader->note_count > 0) event->errors_json = arena_copy(reader->arena, buffer_slice(&reader->notes));
 }
 
 enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
@@ -421,6 +413,7 @@ enum status sentry_event_parse(struct json_value root, struct arena *arena, stru
   struct sentry_event_reader reader;
   sentry_event_reader_init(&reader, arena);
   struct sentry_event event = {0};
+  read_errors(&reader, json_get(root, "errors"));
   read_scalars(&reader, root, &event);
   read_tags(&reader, json_get(root, "tags"), &event);
   read_fingerprint(&reader, json_get(root, "fingerprint"), &event);
@@ -437,7 +430,8 @@ enum status sentry_event_parse(struct json_value root, struct arena *arena, stru
                                 &event.stacktrace);
   move_stacktrace(&event);
   read_main_exception(json_get(root, "main_exception_id"), &event);
-  read_errors(&reader, json_get(root, "errors"), &event);
+  json_end_array(&reader.notes_writer);
+  if (reader.note_count > 0) event.errors_json = arena_copy(arena, buffer_slice(&reader.notes));
   bool full = arena_exhausted(arena) || reader.scratch.failed || reader.notes.failed;
   sentry_event_reader_finish(&reader);
   if (full) return error_set(error, STATUS_NO_MEMORY, "event: larger than the memory set aside for it");

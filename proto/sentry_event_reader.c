@@ -4,6 +4,8 @@
 // every function gives an empty answer instead of an error, and running out of the arena shows in arena_exhausted().
 #include "proto/sentry_event_reader.h"
 
+#include <stdio.h>
+
 static const char ellipsis[] = "...";
 
 void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena) {
@@ -21,16 +23,13 @@ void sentry_event_reader_finish(struct sentry_event_reader *reader) {
 
 void sentry_event_reader_note(struct sentry_event_reader *reader, const char *name, const char *reason) {
   if (reader->note_count >= SENTRY_EVENT_READER_NOTES_MAX) return;
+  char text[192]; // both are literals of ours, without a character that JSON escapes
+  int len = snprintf(text, sizeof(text), "{\"type\":\"invalid_data\",\"name\":\"%s\",\"reason\":\"%s\"}", name, reason);
+  ASSERT(len > 0 && (size_t)len < sizeof(text));
+  struct slice note = slice_make(text, (size_t)len), notes = buffer_slice(&reader->notes);
+  if (slice_find(notes, note) < notes.len) return; // once is enough
+  json_write_raw(&reader->notes_writer, note);
   reader->note_count++;
-  struct json_writer *writer = &reader->notes_writer;
-  json_begin_object(writer);
-  json_key(writer, "type");
-  json_write_cstr(writer, "invalid_data");
-  json_key(writer, "name");
-  json_write_cstr(writer, name);
-  json_key(writer, "reason");
-  json_write_cstr(writer, reason);
-  json_end_object(writer);
 }
 
 bool sentry_event_reader_has(struct json_value value) {

@@ -15,7 +15,7 @@
 #include "base/json.h"
 #include "base/slice.h"
 
-#define SENTRY_EVENT_READER_NOTES_MAX      64
+#define SENTRY_EVENT_READER_NOTES_MAX      128
 #define SENTRY_EVENT_READER_JSON_BYTES_MAX (64u << 20)
 
 struct sentry_event_reader {
@@ -28,7 +28,8 @@ struct sentry_event_reader {
 
 void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena);
 void sentry_event_reader_finish(struct sentry_event_reader *reader);
-// A member was dropped: {"type":"invalid_data","name":name,"reason":reason}. The first SENTRY_EVENT_READER_NOTES_MAX
+// A member was dropped: {"type":"invalid_data","name":name,"reason":reason}, noted once; both are literals without
+// characters that JSON escapes. The first SENTRY_EVENT_READER_NOTES_MAX
 // stay.
 void sentry_event_reader_note(struct sentry_event_reader *reader, const char *name, const char *reason);
 
