@@ -77,7 +77,7 @@ export function Inbox({filters}: {filters: Filters}) {
       ) : null}
       {!list && issues.loading ? <Loading what="errors" /> : null}
       {list && shown.length === 0 ? <Empty filters={filters} list={list} /> : null}
-      {shown.length > 0 ? <Table body={body} calm={calm} focus={focus} change={change} /> : null}
+      {shown.length > 0 ? <Table filters={filters} body={body} calm={calm} focus={focus} change={change} /> : null}
       {issues.next ? (
         <p class="more">
           <button type="button" disabled={issues.loadingMore} onClick={issues.loadMore}>
@@ -95,12 +95,30 @@ export function Inbox({filters}: {filters: Filters}) {
   );
 }
 
+function Sorted({filters, sort, className, title}: {filters: Filters; sort: string; className: string; title: string}) {
+  const current = filters.sort === sort;
+  return (
+    <th scope="col" class={className} aria-sort={current ? 'descending' : undefined}>
+      <button
+        type="button"
+        title={`Sort by ${title.toLowerCase()}`}
+        onClick={() => replace(hrefs.inbox({...filters, sort}))}
+      >
+        {title}
+        {current ? <span aria-hidden="true"> ↓</span> : null}
+      </button>
+    </th>
+  );
+}
+
 function Table({
+  filters,
   body,
   calm,
   focus,
   change,
 }: {
+  filters: Filters;
   body: {current: HTMLTableSectionElement | null};
   calm: Calm;
   focus: RowFocus;
@@ -138,15 +156,9 @@ function Table({
         <tr>
           <th scope="col">Error</th>
           <th scope="col">24 hours</th>
-          <th scope="col" class="number">
-            Events
-          </th>
-          <th scope="col" class="when">
-            Last seen
-          </th>
-          <th scope="col" class="when">
-            First seen
-          </th>
+          <Sorted filters={filters} sort="count" className="number" title="Events" />
+          <Sorted filters={filters} sort="last_seen" className="when" title="Last seen" />
+          <Sorted filters={filters} sort="first_seen" className="when" title="First seen" />
           <th scope="col">
             <span class="offscreen">Change</span>
           </th>

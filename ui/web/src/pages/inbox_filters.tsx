@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The filters of the inbox. The address is their only state; typed text goes there when the typing pauses.
+import type {ComponentChildren} from 'preact';
 import {useEffect, useRef, useState} from 'preact/hooks';
 import type {IssueList} from '../api';
-import {useKeys} from '../hooks';
+import {useKeys, useMedia} from '../hooks';
 import {replace} from '../navigation';
 import {hrefs, type Filters} from '../route';
 import {visible} from '../text';
@@ -82,6 +83,18 @@ function Choice({
   );
 }
 
+// On a phone the choices would push the first error off the screen: they are folded there.
+function More({count, children}: {count: number; children: ComponentChildren}) {
+  const narrow = useMedia('(max-width: 700px)');
+  if (!narrow) return <>{children}</>;
+  return (
+    <details class="more-filters">
+      <summary class={'button' + (count > 0 ? ' set' : '')}>Filter and sort{count > 0 ? ` (${count})` : ''}</summary>
+      <div>{children}</div>
+    </details>
+  );
+}
+
 export function FilterBar({filters, list}: {filters: Filters; list: IssueList | null}) {
   const set = (change: Partial<Filters>): void => replace(hrefs.inbox({...filters, ...change}));
   return (
@@ -94,31 +107,33 @@ export function FilterBar({filters, list}: {filters: Filters; list: IssueList | 
         ))}
       </div>
       <TextFilter value={filters.query} onChange={query => set({query})} />
-      <Choice
-        name="service"
-        all="All services"
-        known={list?.services ?? []}
-        value={filters.service}
-        onChange={service => set({service})}
-      />
-      <Choice
-        name="environment"
-        all="All environments"
-        known={list?.environments ?? []}
-        value={filters.environment}
-        onChange={environment => set({environment})}
-      />
-      <Choice name="level" all="All levels" known={levels} value={filters.level} onChange={level => set({level})} />
-      <select
-        class="sort"
-        aria-label="Sort"
-        value={filters.sort}
-        onChange={event => set({sort: event.currentTarget.value})}
-      >
-        <option value="last_seen">Last seen first</option>
-        <option value="first_seen">Newest first</option>
-        <option value="count">Most events first</option>
-      </select>
+      <More count={[filters.service, filters.environment, filters.level].filter(Boolean).length}>
+        <Choice
+          name="service"
+          all="All services"
+          known={list?.services ?? []}
+          value={filters.service}
+          onChange={service => set({service})}
+        />
+        <Choice
+          name="environment"
+          all="All environments"
+          known={list?.environments ?? []}
+          value={filters.environment}
+          onChange={environment => set({environment})}
+        />
+        <Choice name="level" all="All levels" known={levels} value={filters.level} onChange={level => set({level})} />
+        <select
+          class="sort"
+          aria-label="Sort"
+          value={filters.sort}
+          onChange={event => set({sort: event.currentTarget.value})}
+        >
+          <option value="last_seen">Last seen first</option>
+          <option value="first_seen">Newest first</option>
+          <option value="count">Most events first</option>
+        </select>
+      </More>
     </div>
   );
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The list behind the inbox: which issues there are, in which order they are shown, and which of them has the focus.
-import {useLayoutEffect, useMemo, useRef, useState} from 'preact/hooks';
+import {useEffect, useLayoutEffect, useMemo, useRef, useState} from 'preact/hooks';
 import {ask, ApiError, paths, type Issue, type IssueList} from '../api';
 import {usePolled} from '../hooks';
 import {keepOrder} from '../order';
@@ -9,7 +9,8 @@ import {toastFailure} from '../parts/toast';
 
 const pollMs = 2000;
 const pageSize = 50;
-const pageMax = 200; // the API's limit; what is beyond is loaded once and not renewed
+const pageMax = 200; // the API's limit; what is beyond is in pages of its own
+const walkMs = 10000; // those are renewed this often
 const busyMs = 4000;
 
 export interface Issues {
@@ -25,9 +26,36 @@ export interface Issues {
   change: (each: (issue: Issue) => Issue | null) => () => void;
 }
 
+interface More {
+  query: string;
+  issues: Issue[];
+  next: string | null;
+  pages: number; // how many they came in
+}
+
+// Up to so many pages from `cursor` on.
+async function walkPages(
+  query: string,
+  cursor: string | null,
+  pages: number,
+): Promise<{issues: Issue[]; next: string | null}> {
+  const issues: Issue[] = [];
+  let next = cursor;
+  for (let page = 0; page < pages && next !== null; page++) {
+    const parameters = new URLSearchParams(query);
+    parameters.set('limit', String(pageMax));
+    parameters.set('cursor', next);
+    const answer: IssueList = await ask<IssueList>(paths.issues(parameters.toString()));
+    issues.push(...answer.issues);
+    next = answer.next;
+  }
+  return {issues, next};
+}
+
 export function useIssues(query: string): Issues {
   const [limit, setLimit] = useState(pageSize);
-  const [more, setMore] = useState<{query: string; issues: Issue[]; next: string | null} | null>(null);
+  const [more, setMore] = useState<More | null>(null);
+  const changes = useRef(0);
   const [loadingMore, setLoadingMore] = useState(false);
   const parameters = new URLSearchParams(query);
   parameters.set('limit', String(limit));
@@ -53,14 +81,35 @@ export function useIssues(query: string): Issues {
     try {
       parameters.set('cursor', next!);
       const page = await ask<IssueList>(paths.issues(parameters.toString()));
-      setMore({query, issues: [...(extra?.issues ?? []), ...page.issues], next: page.next});
+      const before = extra ?? {issues: [], pages: 0};
+      setMore({query, issues: [...before.issues, ...page.issues], next: page.next, pages: before.pages + 1});
     } catch (failure) {
       toastFailure((failure as ApiError).message);
     }
     setLoadingMore(false);
   };
+  // Only while somebody looks; what was changed meanwhile is newer than the answers.
+  const firstEnd = useRef<string | null>(null);
+  firstEnd.current = list?.next ?? null;
+  const pages = extra?.pages ?? 0;
+  useEffect(() => {
+    if (pages === 0) return undefined;
+    let ended = false;
+    const walk = async (): Promise<void> => {
+      if (document.visibilityState !== 'visible') return;
+      const before = changes.current;
+      const found = await walkPages(query, firstEnd.current, pages).catch(() => null);
+      if (found && !ended && changes.current === before) setMore({query, pages, ...found});
+    };
+    const timer = setInterval(() => void walk(), walkMs);
+    return () => {
+      ended = true;
+      clearInterval(timer);
+    };
+  }, [query, pages]);
   const change = (each: (issue: Issue) => Issue | null): (() => void) => {
     const back = {data, more};
+    changes.current++;
     const changed = (all: Issue[]): Issue[] => all.map(each).filter((issue): issue is Issue => issue !== null);
     put(now => ({...now, issues: changed(now.issues)}));
     setMore(now => now && {...now, issues: changed(now.issues)});

@@ -66,18 +66,20 @@ export function Row({issue, fresh, onChange}: RowProps) {
               <Text text={issue.level} />
             </span>
           ) : null}
-          <span class="services">
-            {services.map(service => (
-              <span key={service} class="service">
-                <Text text={service} />
-              </span>
-            ))}
-            {issue.services.length > 2 ? (
-              <span class="dim" title={issue.services.map(visible).join(', ')}>
-                +{issue.services.length - 2}
-              </span>
-            ) : null}
-          </span>
+          {services.length > 0 ? (
+            <span class="services">
+              {services.map(service => (
+                <span key={service} class="service">
+                  <Text text={service} />
+                </span>
+              ))}
+              {issue.services.length > 2 ? (
+                <span class="dim" title={issue.services.map(visible).join(', ')}>
+                  +{issue.services.length - 2}
+                </span>
+              ) : null}
+            </span>
+          ) : null}
           {issue.culprit ? (
             <span class="culprit">
               <Text text={issue.culprit} />

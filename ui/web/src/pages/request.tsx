@@ -11,6 +11,7 @@ import {Icon} from '../parts/icon';
 import {Failure, Loading, Stale} from '../parts/notice';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
+import {hrefs} from '../route';
 import {safeLink, visible} from '../text';
 import {build, type Timeline} from '../waterfall';
 import {Waterfall} from './waterfall';
@@ -50,6 +51,7 @@ export function RequestPage({id, spanId}: {id: string; spanId: string | null}) {
     <article class="request-page">
       <Stale error={error} />
       <Head request={request} timeline={timeline} name={name} onReload={refresh} />
+      <Errors id={id} request={request} timeline={timeline} />
       {timeline.nodes.size > 0 ? (
         <Waterfall id={id} request={request} timeline={timeline} spanId={spanId} />
       ) : (
@@ -218,6 +220,37 @@ function Head({
         </p>
       ) : null}
     </header>
+  );
+}
+
+const errorsShown = 3;
+
+// What broke, before anything else, with the way to it.
+function Errors({id, request, timeline}: {id: string; request: RequestDocument; timeline: Timeline}) {
+  if (request.events.length === 0) return null;
+  return (
+    <ul class="request-errors" aria-label="Errors of this request">
+      {request.events.slice(0, errorsShown).map(event => {
+        const node = timeline.nodes.get('event:' + event.event_id);
+        return (
+          <li key={event.event_id}>
+            <a class="bad" href={hrefs.issue(event.issue_id, event.event_id)}>
+              <strong>
+                <Text text={event.title} />
+              </strong>
+            </a>
+            <span class="dim">
+              <Text text={event.service} />
+              {node && timeline.spans > 0 ? `, ${duration(node.start)} after the start` : ''}
+            </span>
+            {event.span_id && timeline.spans > 0 ? <a href={hrefs.request(id, event.span_id)}>Show its span</a> : null}
+          </li>
+        );
+      })}
+      {request.events.length > errorsShown ? (
+        <li class="dim">and {plural(request.events.length - errorsShown, 'more error')} below</li>
+      ) : null}
+    </ul>
   );
 }
 

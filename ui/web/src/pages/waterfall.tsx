@@ -9,7 +9,7 @@ import {useKeys} from '../hooks';
 import {Text} from '../parts/text';
 import type {Node, Timeline} from '../waterfall';
 import {Details} from './waterfall_details';
-import {Axis, Row, serviceClass} from './waterfall_row';
+import {Axis, Grid, Row, serviceClass} from './waterfall_row';
 import {
   useFolding,
   useLayout,
@@ -189,6 +189,7 @@ function Tree({view, list, layout}: {view: View; list: {current: HTMLDivElement 
       aria-activedescendant={index >= from && index < to ? 'row-' + index : undefined}
       style={{height: `${shown.length * layout.rowHeight}px`}}
     >
+      <Grid range={scale.range} />
       <div class="rows-shown" style={{transform: `translateY(${from * layout.rowHeight}px)`}}>
         {shown.slice(from, to).map((node, offset) => (
           <Row

@@ -39,6 +39,21 @@ export function Axis({range}: {range: Range}) {
   );
 }
 
+// The marks of the axis through all rows.
+export function Grid({range}: {range: Range}) {
+  const narrow = useMedia('(max-width: 700px)');
+  return (
+    <svg class="grid" aria-hidden="true">
+      {ticks(0, range.to - range.from, narrow ? 3 : 6)
+        .filter(mark => mark > 0)
+        .map(mark => {
+          const x = percentOf((100 * mark) / (range.to - range.from));
+          return <line key={mark} x1={x} x2={x} y1="0" y2="100%" />;
+        })}
+    </svg>
+  );
+}
+
 const percentOf = (value: number): string => `${value.toFixed(3)}%`;
 
 interface Place {

@@ -92,10 +92,11 @@ export function useSelection({id, timeline, shown, spanId, list, layout}: Select
     if (top !== undefined && top !== kept.current!.top) window.scrollBy(0, top - kept.current!.top);
     kept.current = null;
   }, [key]);
-  // The span in the address, once.
+  // The span in the address, when it is another one: from a link.
   useEffect(() => {
-    const node = spanId ? [...timeline.nodes.values()].find(each => each.span?.span_id === spanId) : null;
-    if (node && !key) setKey(node.key);
+    if (!spanId || selected?.span?.span_id === spanId) return;
+    const node = [...timeline.nodes.values()].find(each => each.span?.span_id === spanId);
+    if (node) setKey(node.key);
   }, [spanId, timeline]);
   // Into sight, once the details are there too.
   useEffect(() => {
