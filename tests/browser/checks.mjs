@@ -22,6 +22,7 @@ export async function watch(page, origin) {
     );
   });
   return {
+    count: () => complaints.length,
     assertQuiet: () => assert.deepEqual(complaints, []),
     expect: pattern => {
       // a complaint that belongs to the test

@@ -27,7 +27,10 @@ before(async () => {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
   });
-  page = await browser.newPage({viewport: {width: 1280, height: 844}, colorScheme: 'light'});
+  page = await browser.newPage({
+    viewport: {width: 1280, height: 844},
+    colorScheme: 'light',
+  });
   page.setDefaultTimeout(patience);
   watched = await watch(page, ui);
 });

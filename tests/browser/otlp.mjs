@@ -82,7 +82,9 @@ export async function sendFailingRequest(base, {type, message}) {
                   },
                 ],
               }),
-              span(query, server, 'SELECT stock', 3, 30, 90, {attributes: [text('db.system', 'postgresql')]}),
+              span(query, server, 'SELECT stock', 3, 30, 90, {
+                attributes: [text('db.system', 'postgresql')],
+              }),
             ],
           },
         ],

@@ -110,6 +110,8 @@ export interface EventDetail extends EventSummary {
   culprit?: string | null;
   previous: string | null;
   next: string | null;
+  attachments?: Attachment[];
+  feedback?: Feedback[];
   grouping?: {
     algorithm: string;
     variants: Record<string, {hash: string | null; contributes: boolean; component: Component}>;
@@ -215,6 +217,8 @@ export interface Status {
   data_dir: string;
   listening: {grpc: string | null; http: string | null; ui: string | null};
   received: Record<string, Received>;
+  items: Record<string, number>;
+  client_reports: ClientReport[] | null;
   sampling: {
     kept: number;
     dropped: number;
@@ -243,6 +247,80 @@ export interface Status {
   libraries: Record<string, string>;
 }
 
+export interface ProjectKey {
+  key: string;
+  active: boolean;
+  created: string;
+  dsn: string | null;
+}
+
+export interface ScrubSettings {
+  enabled: boolean | null; // null, here and below: as configured
+  defaults: boolean | null;
+  ip_addresses: boolean | null;
+  sensitive_keys: string[] | null;
+  safe_keys: string[] | null;
+}
+
+export interface ProjectSettings {
+  scrub: ScrubSettings;
+  events_per_minute: number; // 0: no limit
+  transactions_per_minute: number;
+  logs_per_minute: number;
+}
+
+export interface Project {
+  id: string;
+  slug: string;
+  created: string;
+  dsn: string | null;
+  keys: ProjectKey[];
+  settings: ProjectSettings;
+}
+
+export interface ProjectList {
+  projects: Project[];
+  defaults: {scrub: ScrubSettings};
+}
+
+export interface Attachment {
+  id: string;
+  filename: string | null;
+  content_type: string | null;
+  attachment_type: string | null;
+  bytes: number;
+  received: string;
+  kept: boolean;
+  reason: string | null;
+}
+
+export interface Feedback {
+  id: string;
+  project: string;
+  event_id: string | null;
+  issue_id: string | null;
+  kind: string;
+  time: string;
+  name: string | null;
+  email: string | null;
+  message: string;
+  url: string | null;
+}
+
+export interface FeedbackList {
+  feedback: Feedback[];
+  next: string | null;
+}
+
+export interface ClientReport {
+  project: string;
+  reason: string;
+  category: string;
+  quantity: number; // in 7 days
+  quantity_24h: number;
+  since: string;
+}
+
 // A failed call in words for a person. `code` is the HTTP status, 0 when no answer came.
 export class ApiError extends Error {
   constructor(
@@ -262,7 +340,17 @@ export const paths = {
     (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''),
   event: (id: string): string => '/api/v1/events/' + encodeURIComponent(id),
   request: (id: string): string => '/api/v1/requests/' + encodeURIComponent(id),
+  attachment: (event: string, id: string): string =>
+    `/api/v1/events/${encodeURIComponent(event)}/attachments/${encodeURIComponent(id)}`,
+  issueFeedback: (id: string, cursor?: string): string =>
+    `/api/v1/issues/${encodeURIComponent(id)}/feedback?limit=20` +
+    (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''),
   status: '/api/v1/status',
+  projects: '/api/v1/projects',
+  project: (slug: string): string => '/api/v1/projects/' + encodeURIComponent(slug),
+  projectKeys: (slug: string): string => `/api/v1/projects/${encodeURIComponent(slug)}/keys`,
+  projectKey: (slug: string, key: string): string =>
+    `/api/v1/projects/${encodeURIComponent(slug)}/keys/${encodeURIComponent(key)}`,
 };
 
 // The words of an error answer; whatever came instead of one is described.
@@ -306,10 +394,14 @@ export async function ask<T>(path: string, init?: RequestInit): Promise<T> {
   return parse<T>(await askText(path, init));
 }
 
-export async function setIssueStatus(id: string, status: IssueStatus): Promise<IssueDetail> {
-  return ask<IssueDetail>(paths.issue(id), {
-    method: 'PATCH',
+export async function send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<T> {
+  return ask<T>(path, {
+    method,
     headers: {'Content-Type': 'application/json'},
-    body: JSON.stringify({status}),
+    body: body === undefined ? undefined : JSON.stringify(body),
   });
+}
+
+export async function setIssueStatus(id: string, status: IssueStatus): Promise<IssueDetail> {
+  return send<IssueDetail>('PATCH', paths.issue(id), {status});
 }

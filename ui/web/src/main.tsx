@@ -5,6 +5,8 @@ import {forgetAnswers, startKeys} from './hooks';
 import {startNavigation, useRoute} from './navigation';
 import {Inbox} from './pages/inbox';
 import {IssuePage} from './pages/issue';
+import {ProjectPage} from './pages/project';
+import {ProjectsPage} from './pages/projects';
 import {RequestPage} from './pages/request';
 import {StatusPage} from './pages/status';
 import {Layout} from './parts/layout';
@@ -31,6 +33,10 @@ function Page({route}: {route: Route}) {
       return <IssuePage key={route.id} id={route.id} eventId={route.event} />;
     case 'request':
       return <RequestPage key={route.id} id={route.id} spanId={route.span} />;
+    case 'projects':
+      return <ProjectsPage />;
+    case 'project':
+      return <ProjectPage key={route.id} slug={route.id} />;
     case 'status':
       return <StatusPage />;
     case 'missing':

@@ -25,6 +25,8 @@ export type Route =
   | {page: 'issue'; id: string; event: string | null}
   | {page: 'request'; id: string; span: string | null}
   | {page: 'status'}
+  | {page: 'projects'}
+  | {page: 'project'; id: string}
   | {page: 'missing'};
 
 function decode(part: string): string {
@@ -41,6 +43,7 @@ export function parseRoute(pathname: string, search: string): Route {
   const id = decode(rest.join('/').replace(/\/$/, ''));
   if (first === '' && rest.length === 0) return {page: 'inbox', filters: readFilters(query)};
   if (first === 'status' && id === '') return {page: 'status'};
+  if (first === 'projects') return id === '' ? {page: 'projects'} : {page: 'project', id};
   if (first === 'issues' && id) return {page: 'issue', id, event: query.get('event')};
   if (first === 'requests' && id) return {page: 'request', id, span: query.get('span')};
   return {page: 'missing'};
@@ -72,6 +75,8 @@ export const hrefs = {
   request: (id: string, span?: string | null): string =>
     '/requests/' + encodeURIComponent(id) + (span ? '?span=' + encodeURIComponent(span) : ''),
   status: '/status',
+  projects: '/projects',
+  project: (slug: string): string => '/projects/' + encodeURIComponent(slug),
 };
 
 // What somebody pasted into the search box as the id it holds: a W3C traceparent, an address of Jaeger or of this page,

@@ -2,8 +2,9 @@
 //
 // What an empty inbox says: how to send the first error, or that all is well.
 import {reachable} from '../addresses';
-import type {Status} from '../api';
+import {paths, type ProjectList, type Status} from '../api';
 import {exact} from '../format';
+import {usePolled} from '../hooks';
 import {Copy} from '../parts/copy';
 import {Lines} from '../parts/text';
 
@@ -50,9 +51,11 @@ function OpenTelemetry({http, grpc}: {http: string; grpc: string | null}) {
 }
 
 export function FirstSteps({status}: {status: Status | null}) {
+  const {data: known} = usePolled<ProjectList>(paths.projects, 0);
   const host = location.hostname || '127.0.0.1';
   const at = (address: string | null | undefined): string | null => (address ? reachable(address, host) : null);
   const http = at(status?.listening?.http);
+  const dsn = at(known?.projects.find(project => project.dsn)?.dsn);
   const items = received(status);
   return (
     <div class="empty first-steps">
@@ -64,6 +67,13 @@ export function FirstSteps({status}: {status: Status | null}) {
         The first error will be here within a second.
       </p>
       {http ? <OpenTelemetry http={http} grpc={at(status?.listening?.grpc)} /> : null}
+      {dsn ? (
+        <section>
+          <h3>An application with a Sentry SDK</h3>
+          <p>Its DSN is all that changes:</p>
+          <Command text={`export SENTRY_DSN=${dsn}`} what="SENTRY_DSN" />
+        </section>
+      ) : null}
       {http ? (
         <section>
           <h3>Or made-up traffic</h3>

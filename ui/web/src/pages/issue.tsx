@@ -28,6 +28,7 @@ import {visible} from '../text';
 import {EventBody} from './issue_event';
 import {Charts, Events, Grouping, History, Tags} from './issue_facts';
 import {Highlights} from './issue_highlights';
+import {IssueFeedback} from './issue_items';
 import {AroundIt} from './issue_request';
 import type {StackView} from './issue_stack';
 
@@ -121,6 +122,7 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
             </Failure>
           ) : null}
           {!shown ? <p class="dim">No event of this error is kept any more.</p> : null}
+          <IssueFeedback issueId={id} shown={shown} />
           <Events issueId={id} current={shown} />
         </div>
         <aside class="narrow" aria-label="About this error">

@@ -21,6 +21,7 @@ import {levelClass} from '../parts/level';
 import {Lines, Text} from '../parts/text';
 import {Ago, At} from '../parts/time';
 import {Attributes, Pairs, Value} from '../parts/values';
+import {Attachments, EventFeedback} from './issue_items';
 import {Frames, StackTrace, type StackView} from './issue_stack';
 
 function Section({
@@ -236,6 +237,7 @@ export function EventBody({event, said, view, onView, children}: EventBodyProps)
   const modules = pairsOf(document['modules']);
   return (
     <>
+      <EventFeedback feedback={event.feedback ?? []} />
       {exceptions.length > 0 ? <StackTrace document={document} said={said} view={view} onView={onView} /> : null}
       {message && (exceptions.length > 0 || message !== said) ? (
         <section>
@@ -257,6 +259,11 @@ export function EventBody({event, said, view, onView, children}: EventBodyProps)
         <p class="dim">This event has neither an exception nor a message.</p>
       ) : null}
       {children}
+      {event.attachments && event.attachments.length > 0 ? (
+        <Section title="Attachments" count={event.attachments.length} open>
+          <Attachments eventId={event.event_id} attachments={event.attachments} />
+        </Section>
+      ) : null}
       {crumbs.length > 0 ? (
         <Section title="Breadcrumbs" count={crumbs.length} open={crumbs.length <= 30}>
           <Breadcrumbs

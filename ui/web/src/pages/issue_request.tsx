@@ -110,8 +110,10 @@ export function AroundIt({event}: {event: EventDetail}) {
   const timeline = useMemo(() => (request ? build(request) : null), [request]);
   const of = useMemo(() => timeline && around(timeline, event, logsMax, linesMax), [timeline, event]);
   if (!id || !request || !timeline || !of) return null;
-  const others = request.events.filter(each => each.event_id !== event.event_id).length;
+  const why = undecided[request.verdict?.decision ?? ''];
   const nothing = timeline.spans === 0 && of.logs.length === 0;
+  if (nothing && !why && request.events.length <= 1) return null; // an error that comes alone
+  const others = request.events.filter(each => each.event_id !== event.event_id).length;
   return (
     <section class="around" aria-labelledby="around-title">
       <div class="section-head">
@@ -121,7 +123,7 @@ export function AroundIt({event}: {event: EventDetail}) {
         </a>
       </div>
       {nothing ? (
-        <p class="dim">{undecided[request.verdict?.decision ?? ''] ?? 'Nothing more of this request is kept.'}</p>
+        <p class="dim">{why ?? 'Of this request only its errors are kept.'}</p>
       ) : (
         <div class="card">
           <p>

@@ -3,7 +3,7 @@
 // How culprit itself is: what came in, what became of it, what waits, and how much room is left.
 import type {ComponentChildren} from 'preact';
 import {useLayoutEffect} from 'preact/hooks';
-import {paths, type Status} from '../api';
+import {paths, type ClientReport, type Status} from '../api';
 import {bytes, duration, exact, percent} from '../format';
 import {usePolled} from '../hooks';
 import {restoreScroll} from '../navigation';
@@ -214,6 +214,64 @@ function Listening({status}: {status: Status}) {
   );
 }
 
+const reportsShown = 20;
+
+// SDKs count attachments by their bytes.
+function quantity(report: ClientReport, count: number): string {
+  return report.category === 'attachment' ? bytes(count) : exact(count);
+}
+
+// What SDKs say they threw away before it was sent: it is missing in the inbox.
+function ClientReports({status}: {status: Status}) {
+  const reports = status.client_reports ?? [];
+  return (
+    <Panel title="Dropped by SDKs">
+      {status.client_reports === null ? (
+        <p class="dim">The inbox cannot be read.</p>
+      ) : reports.length === 0 ? (
+        <p class="dim">No SDK has said in the last 7 days that it threw something away.</p>
+      ) : (
+        <>
+          <div class="scroll-x">
+            <table class="numbers">
+              <thead>
+                <tr>
+                  <th scope="col">Project</th>
+                  <th scope="col">Reason</th>
+                  <th scope="col">What</th>
+                  <th scope="col">24 h</th>
+                  <th scope="col">7 days</th>
+                </tr>
+              </thead>
+              <tbody>
+                {reports.slice(0, reportsShown).map((report, index) => (
+                  <tr key={index}>
+                    <th scope="row">
+                      <Text text={report.project} />
+                    </th>
+                    <td>
+                      <Text text={report.reason} />
+                    </td>
+                    <td>
+                      <Text text={report.category} />
+                    </td>
+                    <td>{quantity(report, report.quantity_24h)}</td>
+                    <td>{quantity(report, report.quantity)}</td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </div>
+          <p class="dim">
+            What the SDKs told of items that they threw away before sending, by their reason, the most first
+            {reports.length > reportsShown ? `; ${reports.length - reportsShown} more` : ''}.
+          </p>
+        </>
+      )}
+    </Panel>
+  );
+}
+
 function Journals({status}: {status: Status}) {
   return (
     <Panel title="Disk">
@@ -327,6 +385,7 @@ export function StatusPage() {
           </dl>
         </Panel>
         <Exporters status={status} />
+        <ClientReports status={status} />
         <Journals status={status} />
         <Panel title="Memory">
           <dl class="gauges">

@@ -19,6 +19,7 @@ const help: [string, [string, string][]][] = [
     [
       ['/', 'look up a request id or trace id'],
       ['g i', 'errors'],
+      ['g p', 'projects'],
       ['g s', 'status'],
       ['t', 'theme: system, light, dark'],
       ['z', 'take the last change back'],
@@ -164,6 +165,7 @@ export function Layout({route, children}: {route: Route; children: ComponentChil
     g: () => void (prefix.current = performance.now()),
     i: go('/'),
     s: go(hrefs.status),
+    p: go(hrefs.projects),
   });
   const current = (page: string): 'page' | undefined => (route.page === page ? 'page' : undefined);
   return (
@@ -183,6 +185,9 @@ export function Layout({route, children}: {route: Route; children: ComponentChil
         <nav aria-label="Pages">
           <a href="/" aria-current={current('inbox')}>
             Errors
+          </a>
+          <a href={hrefs.projects} aria-current={current('projects') ?? current('project')}>
+            Projects
           </a>
           <a href={hrefs.status} aria-current={current('status')}>
             Status
