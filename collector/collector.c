@@ -36,6 +36,7 @@
 #define GRACE_NS          (10 * NS_PER_S)
 #define UI_BODY_BYTES_MAX (1u << 20)
 #define PENDING_BYTES_MAX (32u << 20)
+#define KEPT_GATHER_NS    (20 * NS_PER_MS)
 #define PATH_BYTES_MAX    4096
 #define INGEST_ROUTES_MAX 64
 
@@ -186,6 +187,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
   kept.name = "kept";
   kept.directory = collector->paths.kept;
   kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_ALWAYS;
+  kept.gather_ns = KEPT_GATHER_NS;
   kept.bytes_max = options->journal_kept_max_bytes;
   return request_store_open(&(struct request_store_options){.kept = kept, .intake = collector->intake_journal},
                             &collector->requests, error);

@@ -83,6 +83,7 @@
 
 static void destroy(struct journal *journal) {
   if (journal->lock_fd >= 0) close(journal->lock_fd);
+  condition_finish(&journal->news);
   condition_finish(&journal->durable);
   condition_finish(&journal->work);
   mutex_finish(&journal->mutex);
@@ -132,6 +133,7 @@ static struct journal *create(const struct journal_options *options) {
   mutex_init(&journal->mutex);
   condition_init(&journal->work);
   condition_init(&journal->durable);
+  condition_init(&journal->news);
   struct journal_options *mine = &journal->options;
   mine->name = journal->name;
   mine->directory = journal->directory;
@@ -197,6 +199,7 @@ void journal_close(struct journal *journal) {
   journal->closing = true;
   condition_signal(&journal->work);
   condition_broadcast(&journal->durable);
+  condition_broadcast(&journal->news);
   mutex_unlock(&journal->mutex);
   thread_join(&journal->writer);
   destroy(journal);
@@ -300,7 +303,8 @@ enum status journal_append(struct journal *journal, const struct journal_entry *
   if (status == STATUS_OK) {
     // The record that finds out whether the disk works again; the next one goes a second later.
     if (journal->failed) journal->probe_at_ns = clock_monotonic_ns(journal->options.clock) + NS_PER_S;
-    if (!journal->queue_head) condition_signal(&journal->work);
+    journal->queue_bytes += pending->bytes;
+    if (!journal->queue_head || journal->queue_bytes >= JOURNAL_GATHER_BYTES) condition_signal(&journal->work);
     *journal->queue_tail = pending;
     journal->queue_tail = &pending->next;
     journal->pending_bytes += pending->bytes;
@@ -379,7 +383,7 @@ uint64_t journal_wait(struct journal *journal, uint64_t after, uint64_t timeout_
   const struct clock *clock = clock_system(); // a fake one would never let the time pass
   uint64_t start = clock_monotonic_ns(clock), spent = 0;
   while (journal->durable_sequence <= after && journal->wakes == wakes && !journal->closing && spent < timeout_ns) {
-    condition_wait_for(&journal->durable, &journal->mutex, timeout_ns - spent);
+    condition_wait_for(&journal->news, &journal->mutex, timeout_ns - spent);
     spent = clock_monotonic_ns(clock) - start;
   }
   uint64_t sequence = journal->durable_sequence;
@@ -390,7 +394,7 @@ uint64_t journal_wait(struct journal *journal, uint64_t after, uint64_t timeout_
 void journal_wake(struct journal *journal) {
   mutex_lock(&journal->mutex);
   journal->wakes++;
-  condition_broadcast(&journal->durable);
+  condition_broadcast(&journal->news);
   mutex_unlock(&journal->mutex);
 }
 

@@ -31,7 +31,10 @@ struct journal_options {
   const char *directory; // made when missing (0700)
   const char *quarantine_directory;
   enum journal_sync sync;
-  uint64_t sync_interval_ns;  // for JOURNAL_SYNC_INTERVAL
+  uint64_t sync_interval_ns; // for JOURNAL_SYNC_INTERVAL
+  // A commit may wait this long for more records, because each costs a write, a sync and wake-ups whatever its size.
+  // For a journal whose appenders do not wait for the answer; a flush ends the wait. 0: never.
+  uint64_t gather_ns;
   uint64_t segment_bytes_max; // default 64 MiB; a larger record gets a segment of its own
   uint32_t segment_keys_max;  // roll when note_keys passed this many since the segment began; 0: no limit
   uint64_t bytes_max;         // disk budget of all segments; at it appends fail with STATUS_UNAVAILABLE; 0: no limit.
@@ -105,7 +108,8 @@ uint64_t journal_bytes(struct journal *journal);
 uint64_t journal_bytes_max(struct journal *journal);
 // Another disk budget from now on, at least that of four segments. Nothing that is stored is deleted by it.
 void journal_set_bytes_max(struct journal *journal, uint64_t bytes_max);
-// Waits until durable_sequence > after, or the timeout, or journal_wake. Returns durable_sequence.
+// Waits until durable_sequence > after, or the timeout, or journal_wake. Returns durable_sequence. Under load it comes
+// back some milliseconds late, with more to read, so that readers do not cost a wake-up per commit.
 uint64_t journal_wait(struct journal *journal, uint64_t after, uint64_t timeout_ns);
 // Ends all waits of the moment (for shutdown).
 void journal_wake(struct journal *journal);

@@ -13,7 +13,8 @@
 #define JOURNAL_SEGMENT_HEADER_BYTES UINT64_C(4096)
 #define JOURNAL_RECORD_HEADER_BYTES  UINT64_C(80)
 #define JOURNAL_PATH_MAX             4096
-#define JOURNAL_SEQUENCE_MAX         (UINT64_C(1) << 62) // out of reach for ages; beyond it is damage
+#define JOURNAL_GATHER_BYTES         (UINT64_C(512) << 10) // as many are not waited for longer
+#define JOURNAL_SEQUENCE_MAX         (UINT64_C(1) << 62)   // out of reach for ages; beyond it is damage
 
 enum { JOURNAL_BODY_RAW = 0, JOURNAL_BODY_ZSTD = 1 };
 
@@ -126,9 +127,13 @@ struct journal {
   bool unsynced;           // written and published, not synced (interval, never)
   uint64_t sync_due_ns;
 
-  struct mutex mutex; // everything below
-  struct condition work, durable;
+  struct mutex mutex;             // everything below
+  struct condition work, durable; // for the writer; for flushes
+  struct condition news;          // for journal_wait
+  bool news_held;                 // there are records that journal_wait has not been told of
+  uint64_t news_due_ns;           // not before, by the system's monotonic clock
   struct journal_pending *queue_head, **queue_tail;
+  uint64_t queue_bytes;
   uint64_t pending_bytes;
   uint64_t bytes; // of all segments
   struct journal_segment_state *segments;

@@ -8,6 +8,8 @@
 //                        │                                          │
 //                        └──────── once more on a new segment <── failure: retire the segment
 //
+// Readers that wait for news are told at most every NEWS_NS, so that under load a commit costs no wake-up of each.
+//
 // A group that fails twice is answered STATUS_UNAVAILABLE, together with the rest of what was taken; the journal is
 // then `failed`, and journal_append lets one record a second through, which tries a new segment.
 #include "store/journal_internal.h"
@@ -21,6 +23,7 @@
 enum { GROUP_RECORDS_MAX = 512 };
 #define GROUP_BYTES_MAX (UINT64_C(8) << 20)
 #define RETRY_PAUSE_NS  (250 * NS_PER_MS)
+#define NEWS_NS         (5 * NS_PER_MS)
 
 struct group {
   struct journal_pending *first;
@@ -110,6 +113,15 @@ static int write_and_sync(struct journal *journal, const struct group *group, st
   return result;
 }
 
+// Mutex held. Waits are by the system's clock, whatever the journal's is.
+static void tell_news(struct journal *journal, bool at_once) {
+  uint64_t now = clock_monotonic_ns(clock_system());
+  journal->news_held = !at_once && now < journal->news_due_ns;
+  if (journal->news_held) return;
+  journal->news_due_ns = now + NEWS_NS;
+  condition_broadcast(&journal->news);
+}
+
 static void publish(struct journal *journal, const struct group *group) {
   uint64_t last = group->first_sequence + group->count - 1, oldest = UINT64_MAX, newest = 0;
   const struct journal_pending *pending = group->first;
@@ -136,7 +148,7 @@ static void publish(struct journal *journal, const struct group *group) {
   bool failed_before = journal->failed;
   journal->failed = false;
   journal_segment_update_metrics(journal);
-  condition_broadcast(&journal->durable);
+  tell_news(journal, false);
   mutex_unlock(&journal->mutex);
   if (failed_before) log_write(LOG_INFO, "journal", "writing again", LOG_FIELDS(log_text("journal", journal->name)));
 }
@@ -243,18 +255,42 @@ static bool flush_is_due(const struct journal *journal) { // mutex held
   return journal->flush_wanted > journal->ticket_synced && journal->ticket_done >= journal->flush_wanted;
 }
 
+// Until there is something to do; mutex held. News that was held back is told when its time has come.
+static void wait_for_work(struct journal *journal) {
+  while (!journal->queue_head && !journal->closing && !flush_is_due(journal) && !interval_is_due(journal)) {
+    if (journal->news_held) {
+      uint64_t now = clock_monotonic_ns(clock_system());
+      if (now < journal->news_due_ns)
+        condition_wait_for(&journal->work, &journal->mutex, journal->news_due_ns - now);
+      else
+        tell_news(journal, true);
+    } else if (journal->options.sync == JOURNAL_SYNC_INTERVAL && journal->unsynced) {
+      condition_wait_for(&journal->work, &journal->mutex, journal->options.sync_interval_ns);
+    } else {
+      condition_wait(&journal->work, &journal->mutex);
+    }
+  }
+}
+
+// Lets the queue fill, as options.gather_ns allows; mutex held.
+static void gather(struct journal *journal) {
+  uint64_t now = clock_monotonic_ns(clock_system()), end = now + journal->options.gather_ns;
+  while (now < end && !journal->closing && journal->flush_wanted <= journal->ticket_done &&
+         journal->queue_bytes < JOURNAL_GATHER_BYTES) {
+    condition_wait_for(&journal->work, &journal->mutex, end - now);
+    now = clock_monotonic_ns(clock_system());
+  }
+}
+
 void journal_writer_run(void *context) {
   struct journal *journal = context;
   for (;;) {
     mutex_lock(&journal->mutex);
-    while (!journal->queue_head && !journal->closing && !flush_is_due(journal) && !interval_is_due(journal)) {
-      if (journal->options.sync == JOURNAL_SYNC_INTERVAL && journal->unsynced)
-        condition_wait_for(&journal->work, &journal->mutex, journal->options.sync_interval_ns);
-      else
-        condition_wait(&journal->work, &journal->mutex);
-    }
+    wait_for_work(journal);
+    if (journal->queue_head && journal->options.gather_ns > 0) gather(journal);
     struct journal_pending *list = journal->queue_head;
     journal->queue_head = NULL;
+    journal->queue_bytes = 0;
     journal->queue_tail = &journal->queue_head;
     bool closing = journal->closing;
     mutex_unlock(&journal->mutex);

@@ -4,6 +4,7 @@
 // cuts: test_journal_crash; damage: test_journal_damage; many threads: test_journal_threads.
 #include "tests/unit/store/journal_fixture.h"
 
+#include "base/hash.h"
 #include "base/metrics.h"
 
 static int setup(void **state) {
@@ -377,6 +378,45 @@ static void the_sync_mode_decides_when(void **state) {
   mutex_finish(&counting.mutex);
 }
 
+static void append_noise(struct journal *journal, size_t len) {
+  uint8_t *noise = malloc(len);
+  assert_non_null(noise);
+  random_bytes(noise, len);
+  struct journal_entry entry = {.kind = JOURNAL_LOGS, .received_ns = 1, .body = slice_make(noise, len)};
+  assert_int_equal(journal_append(journal, &entry, NULL, NULL, NULL), STATUS_OK);
+  free(noise);
+}
+
+static void a_commit_may_wait_for_more(void **state) {
+  struct fixture *fixture = *state;
+  struct counting_io counting;
+  counting_init(&counting);
+  struct journal_options options = fixture_options(fixture);
+  options.io = &counting.io;
+  options.segment_bytes_max = 4 << 20;
+  options.gather_ns = 3600 * NS_PER_S;
+  struct journal *journal = fixture_open(&options);
+  for (uint32_t id = 0; id < 3; id++) fixture_append_ok(fixture, journal, id);
+  assert_int_equal(journal_durable_sequence(journal), 0);
+  // A flush does not wait, and all of it was one group.
+  assert_int_equal(journal_flush(journal), STATUS_OK);
+  assert_int_equal(journal_durable_sequence(journal), 3);
+  assert_int_equal(counting.syncs, 2); // the header's and the group's
+  // Neither does a queue that is large enough.
+  append_noise(journal, 400 << 10);
+  assert_int_equal(journal_durable_sequence(journal), 3);
+  append_noise(journal, 400 << 10);
+  assert_int_equal(journal_wait(journal, 3, 60 * NS_PER_S), 5);
+  assert_int_equal(counting.syncs, 3);
+  // Nor closing.
+  fixture_append_ok(fixture, journal, 3);
+  journal_close(journal);
+  for (uint32_t id = 0; id < 4; id++) assert_true(fixture->answers[id] == 1 && fixture->ok[id]);
+  assert_int_equal(counting.syncs, 4);
+  condition_finish(&counting.changed);
+  mutex_finish(&counting.mutex);
+}
+
 static void metrics_tell(void **state) {
   struct fixture *fixture = *state;
   struct journal_options options = fixture_options(fixture);
@@ -447,6 +487,11 @@ static void waiting_ends_with_a_record_or_a_wake(void **state) {
   fixture_append_ok(fixture, journal, 0);
   thread_join(&thread);
   assert_int_equal(waiter.result, 1);
+  // However fast they come: no record is one that nobody is told of.
+  for (uint32_t id = 1; id < 50; id++) {
+    fixture_append_ok(fixture, journal, id);
+    assert_int_equal(journal_wait(journal, id, 60 * NS_PER_S), id + 1);
+  }
   journal_close(journal);
 }
 
@@ -464,6 +509,7 @@ int main(void) {
       TEST(a_second_process_is_refused),
       TEST(sequences_start_where_the_cursors_are),
       TEST(the_sync_mode_decides_when),
+      TEST(a_commit_may_wait_for_more),
       TEST(metrics_tell),
       TEST(a_poisonous_record_is_put_aside),
       TEST(waiting_ends_with_a_record_or_a_wake),
