@@ -24,7 +24,8 @@ enum {
   RESPONSE_BYTES_MAX = 4 << 20,
   METADATA_BYTES_MAX = 16 << 10,
   STREAMS_MAX = 100,
-  KEEPALIVE_MS = 60 * 1000, // gRPC core's default for servers is two hours
+  FRAME_BYTES_MAX = 1 << 20, // a batch of spans in one frame instead of twenty; what is read is bounded by the window
+  KEEPALIVE_MS = 60 * 1000,  // gRPC core's default for servers is two hours
   KEEPALIVE_TIMEOUT_MS = 20 * 1000,
   PING_INTERVAL_MIN_MS = 5 * 1000, // OpenTelemetry Collector clients ping every 10 s
   PING_STRIKES_MAX = 2,
@@ -115,6 +116,7 @@ static grpc_server *create_server(const struct grpc_server_options *options) {
       grpc_runtime_number(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, RESPONSE_BYTES_MAX),
       grpc_runtime_number(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0), // it inflates before it looks at the size
       grpc_runtime_number(GRPC_ARG_MAX_CONCURRENT_STREAMS, STREAMS_MAX),
+      grpc_runtime_number(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, FRAME_BYTES_MAX),
       grpc_runtime_number(GRPC_ARG_MAX_METADATA_SIZE, METADATA_BYTES_MAX),
       grpc_runtime_number(GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS),
       grpc_runtime_number(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS),
