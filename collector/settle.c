@@ -146,17 +146,20 @@ static void decide_requests(struct settle *settle, const struct record_facts *fa
   }
 }
 
-static bool keep_item(struct settle *settle, uint32_t index, struct record_item item) {
+// Of one record; told to the metrics once.
+struct tally {
+  uint32_t kept_by_policy[SAMPLING_SEVERITY + 1];
+  uint32_t late;
+};
+
+static bool keep_item(struct settle *settle, uint32_t index, struct record_item item, struct tally *tally) {
   bool keep;
   enum sampling_policy_kind policy;
   if (item.trace != RECORD_NO_TRACE) {
     const struct trace_facts_verdict *verdict = &settle->verdicts[item.trace];
     keep = verdict->verdict.keep;
     policy = verdict->verdict.policy;
-    if (verdict->late) {
-      atomic_u64_add_relaxed(&settle->late, 1);
-      metrics_add(settle->late_metric, 1);
-    }
+    if (verdict->late) tally->late++;
   } else if (settle->request_verdicts[index].known && settle->request_verdicts[index].verdict.keep) {
     keep = true;
     policy = settle->request_verdicts[index].verdict.policy;
@@ -164,21 +167,32 @@ static bool keep_item(struct settle *settle, uint32_t index, struct record_item 
     keep = !settle->request_verdicts[index].known && (item.flags & RECORD_ITEM_WARN) != 0;
     policy = SAMPLING_SEVERITY;
   }
-  metrics_add(keep ? settle->kept_by_policy[policy] : settle->dropped_metric, 1);
+  if (keep) tally->kept_by_policy[policy]++;
   return keep;
 }
 
+static void tell_metrics(struct settle *settle, const struct tally *tally, uint32_t dropped) {
+  for (uint32_t kind = 0; kind <= SAMPLING_SEVERITY; kind++) {
+    if (tally->kept_by_policy[kind]) metrics_add(settle->kept_by_policy[kind], tally->kept_by_policy[kind]);
+  }
+  metrics_add(settle->dropped_metric, dropped);
+  metrics_add(settle->late_metric, tally->late);
+  atomic_u64_add_relaxed(&settle->kept, settle->kept_items);
+  atomic_u64_add_relaxed(&settle->dropped, dropped);
+  atomic_u64_add_relaxed(&settle->late, tally->late);
+}
+
 static void decide_items(struct settle *settle, const struct record_facts *facts) {
+  struct tally tally = {0};
   for (uint32_t i = 0; i < facts->item_count; i++) {
     struct record_item item = record_facts_item(facts, i);
     settle->kept_item[i] = NOT_KEPT;
-    if (!keep_item(settle, i, item)) continue;
+    if (!keep_item(settle, i, item, &tally)) continue;
     settle->kept_item[i] = settle->kept_items;
     if (item.trace != RECORD_NO_TRACE) item.trace = settle->kept_trace[item.trace];
     settle->items[settle->kept_items++] = item;
   }
-  atomic_u64_add_relaxed(&settle->kept, settle->kept_items);
-  atomic_u64_add_relaxed(&settle->dropped, facts->item_count - settle->kept_items);
+  tell_metrics(settle, &tally, facts->item_count - settle->kept_items);
 }
 
 static void keep_requests(struct settle *settle, const struct record_facts *facts) {

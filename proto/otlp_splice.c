@@ -29,9 +29,16 @@ struct field {
   struct slice content; // of a length-delimited field
 };
 
-static bool next_field(struct slice *rest, struct field *out_field) {
+static inline bool next_field(struct slice *rest, struct field *out_field) {
   if (rest->len == 0) return false;
-  const uint8_t *at, *payload, *end = wire_end(*rest);
+  const uint8_t *at = rest->ptr, *payload, *end = wire_end(*rest);
+  // Nearly every field: a tag of one byte, a length of one byte.
+  if (rest->len >= 2 && (at[0] & 0x87) == WIRE_BYTES && at[0] >= 8 && at[1] < 0x80 && at[1] <= rest->len - 2) {
+    const size_t len = at[1];
+    *out_field = (struct field){.start = at, .tag = at[0], .content = slice_make(at + 2, len)};
+    *rest = slice_make(at + 2 + len, rest->len - 2 - len);
+    return true;
+  }
   out_field->start = rest->ptr;
   payload = wire_tag(rest->ptr, end, &out_field->tag);
   at = payload ? wire_skip(payload, end, out_field->tag) : NULL;
