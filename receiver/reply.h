@@ -13,6 +13,8 @@
 #include "proto/otlp_response.h"
 
 uint32_t reply_http_code(enum status status);
+#define REPLY_HTTP_CREATED  201
+#define REPLY_HTTP_ACCEPTED 202
 enum grpc_code reply_grpc_code(enum status status);
 // True for the codes that carry a retry hint.
 bool reply_is_retryable(enum status status);

@@ -24,6 +24,7 @@
 #include "receiver/sentry_keep.h"
 #include "receiver/sentry_report.h"
 #include "receiver/sentry_unwrap.h"
+#include "receiver/sentry_upload.h"
 
 #define KEPT_BYTES_MAX ((size_t)1 << 20) // a parser that read more is not kept
 #define JSON_COST      6u                // bytes of working memory for one of JSON: its parser, and what it becomes
@@ -63,6 +64,7 @@ static const struct item_type {
     {"session", HANDLING_COUNT, 0},
     {"sessions", HANDLING_COUNT, 0},
     {"check_in", HANDLING_COUNT, 0},
+    {"nel", HANDLING_COUNT, 0},
     {"trace_metric", HANDLING_COUNT, 0},
     {"statsd", HANDLING_COUNT, 0},
     {"metric_buckets", HANDLING_COUNT, 0},
@@ -158,6 +160,13 @@ void sentry_door_count_refusal(struct sentry_door *door, enum status status) {
   metrics_add(door->requests[status], 1);
 }
 
+void sentry_door_count_item(struct sentry_door *door, const char *type) {
+  uint32_t index = 0;
+  while (index < ITEM_OTHER && strcmp(item_types[index].name, type) != 0) index++;
+  metrics_add(door->items[index][OUTCOME_DISCARDED], 1);
+  metrics_add(door->requests[STATUS_OK], 1);
+}
+
 bool sentry_door_items(const struct sentry_door *door, uint32_t index, const char **out_type, uint64_t *out_count) {
   if (index >= ITEM_TYPES) return false;
   *out_type = item_types[index].name;
@@ -212,6 +221,7 @@ struct reading {
   struct json_parser *headers, *payloads;
   struct buffer scratch, event, traces, logs;
   struct sentry_keep keep;
+  bool event_limited; // its attachments go with it
   uint64_t json_bytes;
   struct admission_body work; // the charge for all of these
 };
@@ -431,6 +441,10 @@ static void take_attachment(struct reading *reading, const struct sentry_envelop
     count(reading->door, type, OUTCOME_REFUSED, 1);
     return;
   }
+  if (reading->event_limited) {
+    count(reading->door, type, OUTCOME_REFUSED, 1);
+    return;
+  }
   switch (sentry_keep_attachment(&reading->keep, item, reading->taking->event_id)) {
   case SENTRY_KEEP_TAKEN: reading->taking->accepted[type]++; break;
   case SENTRY_KEEP_NOTED:
@@ -445,7 +459,8 @@ static enum status take_item(struct reading *reading, const struct sentry_envelo
   switch (item_types[type].handling) {
   case HANDLING_EVENT:
   case HANDLING_TRANSACTION:
-    if (is_limited(reading, type, 1)) return STATUS_OK;
+    reading->event_limited = is_limited(reading, type, 1);
+    if (reading->event_limited) return STATUS_OK;
     status = item_types[type].handling == HANDLING_EVENT ? take_event(reading, item->payload, error)
                                                          : take_transaction(reading, item->payload, type, error);
     if (status == STATUS_OK) {
@@ -631,6 +646,19 @@ static enum status read_report(struct reading *reading, struct slice body, struc
   return status;
 }
 
+// Attachments alone are the envelope that would have brought them.
+static enum status read_upload(struct reading *reading, struct slice body, struct error *error) {
+  const struct sentry_door_request *request = reading->request;
+  struct admission_body envelope;
+  size_t bytes_max = body.len + (SENTRY_KEEP_ATTACHMENTS_MAX + 1) * (size_t)SENTRY_UPLOAD_HEADER_BYTES;
+  enum status status = admission_reserve(reading->door->admission, bytes_max, &envelope, error);
+  if (status != STATUS_OK) return status;
+  status = sentry_upload_write(request->event_id, request->content_type, body, &envelope.buffer, error);
+  if (status == STATUS_OK) status = read_envelope(reading, buffer_slice(&envelope.buffer), error);
+  admission_release(reading->door->admission, &envelope);
+  return status;
+}
+
 static enum status read_body(struct reading *reading, struct slice body, struct error *error) {
   if (body.len > admission_decoded_bytes_max(reading->door->admission)) {
     return error_set(error, STATUS_TOO_LARGE, "the body is over the limit of %zu bytes",
@@ -639,6 +667,7 @@ static enum status read_body(struct reading *reading, struct slice body, struct 
   switch (reading->request->form) {
   case SENTRY_DOOR_ENVELOPE: return read_envelope(reading, body, error);
   case SENTRY_DOOR_EVENT: return read_event(reading, body, error);
+  case SENTRY_DOOR_UPLOAD: return read_upload(reading, body, error);
   case SENTRY_DOOR_REPORT: break;
   }
   return read_report(reading, body, error);

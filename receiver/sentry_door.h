@@ -46,11 +46,14 @@ const struct sentry_auth_directory *sentry_door_directory(const struct sentry_do
 enum status sentry_door_check_ready(const struct sentry_door *door, struct error *error);
 // Counts a request that never reached sentry_door_take.
 void sentry_door_count_refusal(struct sentry_door *door, enum status status);
+// Counts a request that is an item of the type, known and not kept.
+void sentry_door_count_item(struct sentry_door *door, const char *type);
 
 enum sentry_door_form {
   SENTRY_DOOR_ENVELOPE,
   SENTRY_DOOR_EVENT,  // one event: JSON, or base64 of JSON or of zlib of JSON
   SENTRY_DOOR_REPORT, // of a browser: CSP and its relatives
+  SENTRY_DOOR_UPLOAD, // multipart/form-data: attachments of event_id
 };
 // One request. Slices are borrowed for the call.
 struct sentry_door_request {
@@ -61,6 +64,7 @@ struct sentry_door_request {
   struct slice body;
   struct slice peer;
   struct slice release, environment, user_agent; // reports
+  struct slice event_id, content_type;           // uploads
 };
 // Items of type `index` that came since the start and were not refused; false behind the last type.
 bool sentry_door_items(const struct sentry_door *door, uint32_t index, const char **out_type, uint64_t *out_count);

@@ -9,6 +9,7 @@
 
 #include "receiver/reply.h"
 #include "receiver/sentry_reply.h"
+#include "receiver/sentry_side.h"
 
 enum path_kind { PATH_ENVELOPE, PATH_STORE, PATH_REPORT, PATH_OTLP };
 
@@ -99,7 +100,8 @@ static enum status check_key(const struct sentry_http *http, const struct http_r
 enum status sentry_http_admit(void *context, const struct http_request *request, struct error *error) {
   const struct sentry_http *http = context;
   const struct path *path = path_of(request);
-  if (!path || http_request_method(request) == HTTP_OPTIONS) return STATUS_OK;
+  if (http_request_method(request) == HTTP_OPTIONS) return STATUS_OK;
+  if (!path) return sentry_side_admit(http->door, request, error);
   if (http_request_method(request) != HTTP_POST) return STATUS_OK; // an image: its handler decides
   struct sentry_auth_project project;
   enum status status = check_key(http, request, path, &project, error);
@@ -265,6 +267,8 @@ struct sentry_http *sentry_http_create(struct sentry_door *door, struct otlp_doo
     add_route(http, HTTP_OPTIONS, endpoint, on_preflight);
     if (paths[i].kind == PATH_STORE) add_route(http, HTTP_GET, endpoint, on_get);
   }
+  ASSERT(http->route_count + SENTRY_SIDE_ROUTES_MAX <= SENTRY_HTTP_ROUTES_MAX);
+  http->route_count += sentry_side_routes(door, http->routes + http->route_count);
   return http;
 }
 

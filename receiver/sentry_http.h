@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The paths that a Sentry DSN leads to: POST /api/<project>/envelope/, /store/ (and /api/store/), /security/ (and
-// /csp-report/), /integration/otlp/v1/traces and /logs. Content encodings: identity, gzip, deflate, zstd, br. All
-// answers, refusals of the server included, carry the CORS headers of browsers' SDKs and are in the form that SDKs
-// expect; those of the OTLP paths are OTLP's.
+// /csp-report/), /integration/otlp/v1/traces and /logs, and the lesser ones of receiver/sentry_side. Content encodings:
+// identity, gzip, deflate, zstd, br. All answers, refusals of the server included, carry the CORS headers of browsers'
+// SDKs and are in the form that SDKs expect; those of the OTLP paths are OTLP's.
 //
 // The routes go into the table of an http_server beside those of other doors; its admit and refuse functions must be
 // called for the paths that sentry_http_owns. The object must outlive that server.
@@ -20,7 +20,7 @@ struct sentry_http;
 struct sentry_http *sentry_http_create(struct sentry_door *door, struct otlp_door *otlp);
 void sentry_http_destroy(struct sentry_http *http);
 
-#define SENTRY_HTTP_ROUTES_MAX 18
+#define SENTRY_HTTP_ROUTES_MAX 34
 // The table; *out_count routes that live as long as the object.
 const struct http_route *sentry_http_routes(const struct sentry_http *http, size_t *out_count);
 // Everything under /api/, routed or not.

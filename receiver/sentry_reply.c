@@ -24,11 +24,23 @@ void sentry_reply_add_cors(struct http_request *request) {
   http_request_add_header(request, "Access-Control-Expose-Headers", CORS_EXPOSED);
 }
 
-void sentry_reply_success(struct http_request *request, const char *event_id) {
+static void reply_id(struct http_request *request, uint32_t code, const char *event_id) {
   char body[64] = "{}";
   if (event_id[0]) snprintf(body, sizeof(body), "{\"id\":\"%s\"}", event_id);
   sentry_reply_add_cors(request);
-  http_request_reply(request, reply_http_code(STATUS_OK), "application/json", slice_from_cstr(body));
+  http_request_reply(request, code, "application/json", slice_from_cstr(body));
+}
+
+void sentry_reply_success(struct http_request *request, const char *event_id) {
+  reply_id(request, reply_http_code(STATUS_OK), event_id);
+}
+
+void sentry_reply_created(struct http_request *request, const char *event_id) {
+  reply_id(request, REPLY_HTTP_CREATED, event_id);
+}
+
+void sentry_reply_accepted(struct http_request *request) {
+  reply_id(request, REPLY_HTTP_ACCEPTED, "");
 }
 
 static const char *detail_of(enum status status) {

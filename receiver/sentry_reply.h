@@ -15,6 +15,9 @@
 void sentry_reply_add_cors(struct http_request *request);
 // {"id":"<event_id>"}, or {} when it is "".
 void sentry_reply_success(struct http_request *request, const char *event_id);
+// The same with 201, and {} with 202.
+void sentry_reply_created(struct http_request *request, const char *event_id);
+void sentry_reply_accepted(struct http_request *request);
 // {"detail":…,"causes":[…]}: what kind of failure it is, and the words of error (may be NULL).
 void sentry_reply_failure(struct http_request *request, enum status status, const struct error *error);
 // X-Sentry-Rate-Limits as the note says, on whatever is answered; false when it says nothing.

@@ -27,6 +27,7 @@
 struct fixture {
   struct memory_sink sink;
   struct metrics *metrics;
+  struct sentry_limit *limit; // none is set at first
   struct budget budget;
   struct otlp_door *otlp;
   struct sentry_door *door;
@@ -59,6 +60,7 @@ static int setup(void **state) {
   f->metrics = metrics_create();
   budget_init(&f->budget, 64 << 20);
   clock_fake_init(&f->clock, UINT64_C(1795253400) * NS_PER_S);
+  f->limit = sentry_limit_create(f->metrics, &f->clock.clock);
   const struct admission_options limits = {.sink = sink, .budget = &f->budget, .decoded_bytes_max = 8 << 20};
   f->otlp = otlp_door_create(&(struct otlp_door_options){.limits = limits, .project = 7, .metrics = f->metrics});
   f->door = sentry_door_create(&(struct sentry_door_options){
@@ -66,6 +68,7 @@ static int setup(void **state) {
       .directory = {.find = find},
       .clock = &f->clock.clock,
       .metrics = f->metrics,
+      .limit = f->limit,
       .attachment_bytes_max = 10,
   });
   f->http = sentry_http_create(f->door, f->otlp);
@@ -87,6 +90,7 @@ static int teardown(void **state) {
   http_server_close(f->server, 10 * NS_PER_S);
   sentry_http_destroy(f->http);
   sentry_door_destroy(f->door);
+  sentry_limit_destroy(f->limit);
   otlp_door_destroy(f->otlp);
   metrics_destroy(f->metrics);
   memory_sink_finish(&f->sink);
@@ -264,6 +268,17 @@ static void test_attachments_are_kept_up_to_a_size(void **state) {
   assert_int_equal(items(f, "attachment", "discarded"), 1);
 }
 
+static void test_attachments_go_with_an_event_over_the_limit(void **state) {
+  struct fixture *f = *state;
+  static const char body[] = ENVELOPE "{\"type\":\"attachment\",\"filename\":\"a\"}\nabc\n";
+  sentry_limit_set(f->limit, &(struct sentry_limit_rates){.project = 3, .per_minute[SENTRY_LIMIT_ERROR] = 1}, 1);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, body), 200);
+  assert_int_equal(f->sink.submits, 2);
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, body), 429);
+  assert_int_equal(f->sink.submits, 2);
+  assert_int_equal(items(f, "attachment", "refused"), 1);
+}
+
 static void test_an_attachment_without_an_event_is_nobodys(void **state) {
   struct fixture *f = *state;
   assert_int_equal(post(f, "/api/3/envelope/", AUTH, "{}\n{\"type\":\"attachment\"}\nabc\n"), 200);
@@ -340,6 +355,47 @@ static void test_what_an_sdk_threw_away_is_told(void **state) {
   json_parser_destroy(parser);
   assert_int_equal(count, 201);
   assert_int_equal(quantity, 2 + 205 * 3);
+}
+
+#define MULTIPART "Content-Type: multipart/form-data; boundary=\"b 1\"\r\n"
+#define PARTS                                                                                                          \
+  "--b 1\r\nContent-Disposition: form-data; name=\"note\"\r\n\r\nignored\r\n"                                          \
+  "--b 1\r\nContent-Disposition: form-data; name=\"f\"; filename=\"a.log\"\r\nContent-Type: text/plain\r\n\r\n"        \
+  "a\r\n--b\r\n--b 1--\r\n"
+
+static void test_attachments_are_uploaded(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/events/" ID "/attachments/", AUTH MULTIPART, PARTS), 201);
+  assert_contains(f->reply, "Access-Control-Allow-Origin: *");
+  assert_int_equal(f->sink.project, 3);
+  assert_string_equal(beside(f), "{}\n{\"type\":\"attachment\",\"length\":6,\"event_id\":\"" ID "\",\"bytes\":6,"
+                                 "\"filename\":\"a.log\",\"content_type\":\"text/plain\"}\na\r\n--b\n");
+  assert_int_equal(items(f, "attachment", "accepted"), 1);
+  assert_int_equal(post(f, "/api/3/events/nope/attachments/", AUTH MULTIPART, PARTS), 400);
+  assert_int_equal(post(f, "/api/3/events/" ID "/attachments/", MULTIPART, PARTS), 401);
+  assert_int_equal(post(f, "/api/4/events/" ID "/attachments/", AUTH MULTIPART, PARTS), 403);
+  assert_int_equal(post(f, "/api/3/events/" ID "/attachments/", AUTH, PARTS), 415);
+  assert_int_equal(post(f, "/api/3/events/" ID "/attachments/", AUTH MULTIPART, "--b 1\r\n"), 400);
+  assert_int_equal(post(f, "/api/3/events/" ID "/attachments/", AUTH MULTIPART "Content-Encoding: lzma\r\n", PARTS),
+                   415);
+  assert_int_equal(f->sink.submits, 1);
+}
+
+static void test_check_ins_and_the_like_are_counted(void **state) {
+  struct fixture *f = *state;
+  assert_int_equal(post(f, "/api/3/cron/nightly/" KEY "/", "", ""), 202);
+  assert_contains(f->reply, "Access-Control-Allow-Origin: *");
+  assert_int_equal(ask(f, "GET", "/api/3/cron/nightly?sentry_key=" KEY "&status=ok", "", (struct slice){0}), 202);
+  assert_int_equal(post(f, "/api/3/cron/nightly/", "", ""), 401);
+  assert_int_equal(post(f, "/api/3/cron/nightly/" OTHER_KEY, AUTH, ""), 401);
+  assert_int_equal(post(f, "/api/4/cron/nightly/" KEY, "", ""), 403);
+  assert_int_equal(items(f, "check_in", "discarded"), 2);
+  assert_int_equal(post(f, "/api/3/nel/", AUTH, "[]"), 200);
+  assert_int_equal(items(f, "nel", "discarded"), 1);
+  assert_int_equal(post(f, "/api/3/minidump/", AUTH, "x"), 404);
+  assert_contains(f->body, "as an attachment of an event");
+  assert_int_equal(post(f, "/api/3/unreal/" KEY, "", "x"), 404);
+  assert_int_equal(f->sink.submits, 0);
 }
 
 static void test_nothing_of_a_broken_envelope_is_taken(void **state) {
@@ -478,10 +534,13 @@ int main(void) {
       TEST(test_chunked_bodies_are_taken),
       TEST(test_every_item_finds_its_place),
       TEST(test_attachments_are_kept_up_to_a_size),
+      TEST(test_attachments_go_with_an_event_over_the_limit),
       TEST(test_an_attachment_without_an_event_is_nobodys),
       TEST(test_a_request_has_so_many_attachments),
       TEST(test_words_of_people_are_no_errors),
       TEST(test_what_an_sdk_threw_away_is_told),
+      TEST(test_attachments_are_uploaded),
+      TEST(test_check_ins_and_the_like_are_counted),
       TEST(test_nothing_of_a_broken_envelope_is_taken),
       TEST(test_answers_wait_for_every_part),
       TEST(test_sizes),
