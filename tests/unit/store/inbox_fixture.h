@@ -28,7 +28,7 @@ struct inbox_fixture {
   struct issue_batch batch;
   struct issue_store_outcome outcome; // of the last write
   uint32_t groups_per_day_max;
-  uint64_t bytes_max;
+  uint64_t bytes_max, attachments_bytes_max;
   uint64_t sequence;
 };
 
@@ -40,8 +40,10 @@ static inline void fixture_open(struct inbox_fixture *fixture) {
   enum status status = database_open(&options, &fixture->database, &error);
   if (status == STATUS_OK)
     status = project_store_ensure_default(fixture->database, &fixture->clock.clock, &project, &error);
-  struct issue_store_options store = {
-      .database = fixture->database, .clock = &fixture->clock.clock, .groups_per_day_max = fixture->groups_per_day_max};
+  struct issue_store_options store = {.database = fixture->database,
+                                      .clock = &fixture->clock.clock,
+                                      .groups_per_day_max = fixture->groups_per_day_max,
+                                      .attachments_bytes_max = fixture->attachments_bytes_max};
   if (status == STATUS_OK) status = issue_store_open(&store, &fixture->store, &error);
   if (status != STATUS_OK) fail_msg("%s", error.text);
 }
