@@ -5,8 +5,11 @@
 // same wherever it is. LIKE patterns are escaped and their length is bounded by the connection's limits.
 #include "store/issue_query.h"
 
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/decompress.h"
+#include "store/issue_part.h"
 
 #define HOUR_NS            (UINT64_C(3600) * NS_PER_S)
 #define DOCUMENT_BYTES_MAX (64u << 20)
@@ -171,16 +174,68 @@ void issue_query_tags(struct connection *reader, uint64_t id,
   }
 }
 
-void issue_query_hashes(struct connection *reader, uint64_t id,
-                        void (*each)(void *context, struct slice hash, struct slice algorithm, struct slice variant),
-                        void *context) {
+// Numbers and title of one hash, from the parts whose events have it; they come newest last.
+static void count_hash(struct connection *reader, const struct issue_part *parts, uint32_t count, struct arena *arena,
+                       struct issue_hash_row *row) {
+  int64_t newest = 0;
+  for (uint32_t i = 0; i < count; i++) {
+    if (!issue_part_has(&parts[i], row->hash)) continue;
+    if (newest == 0 || parts[i].first_seen_ns < row->first_seen_ns) row->first_seen_ns = parts[i].first_seen_ns;
+    row->last_seen_ns = parts[i].last_seen_ns;
+    row->count += parts[i].count;
+    newest = parts[i].row;
+  }
+  if (newest == 0) return;
+  struct statement select = connection_statement(reader, "SELECT title FROM issue_part WHERE id = ?1");
+  statement_bind_i64(&select, 1, newest);
+  if (statement_step(&select)) row->title = keep(reader, arena, statement_text(&select, 0));
+  statement_reset(&select);
+}
+
+static int compare_hashes(const void *left, const void *right) {
+  const struct issue_hash_row *a = left, *b = right;
+  if (a->count != b->count) return a->count > b->count ? -1 : 1;
+  if (a->created_ns != b->created_ns) return a->created_ns < b->created_ns ? -1 : 1;
+  int variants = slice_compare(a->variant, b->variant);
+  return variants != 0 ? variants : memcmp(a->hash, b->hash, ISSUE_HASH_BYTES);
+}
+
+uint32_t issue_query_hashes(struct connection *reader, uint64_t id, struct arena *arena,
+                            struct issue_hash_row out_rows[ISSUE_QUERY_HASHES_MAX]) {
+  struct issue_part *parts = arena_alloc_array(arena, ISSUE_PARTS_MERGED_MAX, sizeof *parts);
+  if (!parts) {
+    connection_fail(reader, STATUS_NO_MEMORY, "the answer is too large");
+    return 0;
+  }
+  uint32_t part_count = issue_part_load(reader, id, parts, ISSUE_PARTS_MERGED_MAX), count = 0;
   struct statement select = connection_statement(
-      reader,
-      "SELECT hash, algorithm, variant FROM issue_hash WHERE issue_id = ?1 ORDER BY created_ns, variant LIMIT ?2");
+      reader, "SELECT hash, algorithm, variant, (SELECT upper(p.slug) || '-' || m.number FROM issue_merged AS m JOIN "
+              "project AS p ON p.id = m.project_id WHERE m.id = merged_from), split, created_ns FROM issue_hash WHERE "
+              "issue_id = ?1 ORDER BY created_ns DESC, variant LIMIT ?2");
   statement_bind_u64(&select, 1, id);
   statement_bind_i64(&select, 2, ISSUE_QUERY_HASHES_MAX);
-  while (statement_step(&select))
-    each(context, statement_blob(&select, 0), statement_text(&select, 1), statement_text(&select, 2));
+  while (statement_step(&select)) {
+    struct issue_hash_row *row = &out_rows[count++];
+    struct slice hash = statement_blob(&select, 0);
+    *row = (struct issue_hash_row){.algorithm = keep(reader, arena, statement_text(&select, 1)),
+                                   .variant = keep(reader, arena, statement_text(&select, 2)),
+                                   .merged_from = keep(reader, arena, statement_text(&select, 3)),
+                                   .split = statement_i64(&select, 4) != 0,
+                                   .created_ns = statement_u64(&select, 5)};
+    if (hash.len == ISSUE_HASH_BYTES) memcpy(row->hash, hash.ptr, hash.len);
+  }
+  for (uint32_t i = 0; i < count; i++) count_hash(reader, parts, part_count, arena, &out_rows[i]);
+  if (count > 0) qsort(out_rows, count, sizeof out_rows[0], compare_hashes);
+  return connection_status(reader) == STATUS_OK ? count : 0;
+}
+
+void issue_query_merged(struct connection *reader, uint64_t id,
+                        void (*each)(void *context, uint64_t id, uint64_t number), void *context) {
+  struct statement select =
+      connection_statement(reader, "SELECT id, number FROM issue_merged WHERE issue_id = ?1 ORDER BY id DESC LIMIT ?2");
+  statement_bind_u64(&select, 1, id);
+  statement_bind_i64(&select, 2, ISSUE_QUERY_HASHES_MAX);
+  while (statement_step(&select)) each(context, statement_u64(&select, 0), statement_u64(&select, 1));
 }
 
 bool issue_query_has_hash(struct connection *reader, uint32_t project, const uint8_t hash[ISSUE_HASH_BYTES]) {
@@ -194,13 +249,15 @@ bool issue_query_has_hash(struct connection *reader, uint32_t project, const uin
 }
 
 void issue_query_history(struct connection *reader, uint64_t id,
-                         void (*each)(void *context, uint64_t time_ns, struct slice kind), void *context) {
+                         void (*each)(void *context, uint64_t time_ns, struct slice kind, struct slice detail),
+                         void *context) {
   struct statement select = connection_statement(
-      reader, "SELECT time_ns, kind FROM (SELECT id, time_ns, kind FROM issue_history WHERE issue_id = ?1 "
-              "ORDER BY id DESC LIMIT ?2) ORDER BY id");
+      reader, "SELECT time_ns, kind, detail FROM (SELECT id, time_ns, kind, detail FROM issue_history WHERE issue_id = "
+              "?1 ORDER BY id DESC LIMIT ?2) ORDER BY id");
   statement_bind_u64(&select, 1, id);
   statement_bind_i64(&select, 2, ISSUE_QUERY_HISTORY_MAX);
-  while (statement_step(&select)) each(context, statement_u64(&select, 0), statement_text(&select, 1));
+  while (statement_step(&select))
+    each(context, statement_u64(&select, 0), statement_text(&select, 1), statement_text(&select, 2));
 }
 
 void issue_query_hours(struct connection *reader, uint64_t id, uint64_t now_ns,

@@ -69,12 +69,24 @@ struct issue_tag_count {
 // By key, most frequent value first, up to ISSUE_QUERY_TAG_VALUES a key.
 void issue_query_tags(struct connection *reader, uint64_t id,
                       void (*each)(void *context, const struct issue_tag_count *tag), void *context);
-void issue_query_hashes(struct connection *reader, uint64_t id,
-                        void (*each)(void *context, struct slice hash, struct slice algorithm, struct slice variant),
-                        void *context);
+struct issue_hash_row {
+  uint8_t hash[ISSUE_HASH_BYTES];
+  struct slice algorithm, variant;
+  struct slice title;       // of its newest event; empty: no event is counted under it
+  struct slice merged_from; // short id of the issue it came with, or empty
+  bool split;               // a person split it off: it decides where its events go
+  uint64_t count, created_ns, first_seen_ns, last_seen_ns;
+};
+// Of most events first (every event counts under each of its hashes); returns how many, up to ISSUE_QUERY_HASHES_MAX.
+uint32_t issue_query_hashes(struct connection *reader, uint64_t id, struct arena *arena,
+                            struct issue_hash_row out_rows[ISSUE_QUERY_HASHES_MAX]);
+// Issues that were merged into this one.
+void issue_query_merged(struct connection *reader, uint64_t id,
+                        void (*each)(void *context, uint64_t id, uint64_t number), void *context);
 bool issue_query_has_hash(struct connection *reader, uint32_t project, const uint8_t hash[ISSUE_HASH_BYTES]);
 void issue_query_history(struct connection *reader, uint64_t id,
-                         void (*each)(void *context, uint64_t time_ns, struct slice kind), void *context);
+                         void (*each)(void *context, uint64_t time_ns, struct slice kind, struct slice detail),
+                         void *context);
 void issue_query_hours(struct connection *reader, uint64_t id, uint64_t now_ns,
                        void (*each)(void *context, uint64_t time_ns, uint64_t count), void *context);
 

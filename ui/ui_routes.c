@@ -9,6 +9,7 @@
 #include "ui/api/api_feedback.h"
 #include "ui/api/api_health.h"
 #include "ui/api/api_issues.h"
+#include "ui/api/api_merge.h"
 #include "ui/api/api_projects.h"
 #include "ui/api/api_requests.h"
 #include "ui/api/api_status.h"
@@ -19,6 +20,8 @@ static const struct http_route routes[] = {
     {HTTP_GET, "/api/v1/issues/{}", api_issues_get, NULL},
     {HTTP_PATCH, "/api/v1/issues/{}", api_issues_patch, NULL},
     {HTTP_GET, "/api/v1/issues/{}/events", api_events_list, NULL},
+    {HTTP_POST, "/api/v1/issues/{}/merge", api_merge_post, NULL},
+    {HTTP_POST, "/api/v1/issues/{}/unmerge", api_merge_post_undo, NULL},
     {HTTP_GET, "/api/v1/issues/{}/feedback", api_feedback_of_issue, NULL},
     {HTTP_GET, "/api/v1/feedback", api_feedback_list, NULL},
     {HTTP_GET, "/api/v1/events/{}", api_events_get, NULL},

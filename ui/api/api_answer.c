@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "base/decompress.h"
+#include "store/issue_merge.h"
 #include "ui/web_assets.h"
 
 #define ANSWER_BYTES_MAX   (64u << 20)
@@ -218,6 +219,19 @@ enum status api_answer_short_text(struct api_answer *answer, const char *name, s
 enum status api_answer_issue_id(struct api_answer *answer, uint64_t *out_id) {
   if (slice_to_u64(http_request_capture(answer->request, 0), out_id) && *out_id <= INT64_MAX) return STATUS_OK;
   return api_answer_fail(answer, STATUS_NOT_FOUND, "id", "there is no such issue");
+}
+
+enum status api_answer_find_issue(struct api_answer *answer, uint64_t *out_id) {
+  struct slice text = http_request_capture(answer->request, 0);
+  uint64_t id = 0;
+  if (slice_to_u64(text, &id)) {
+    id = id <= INT64_MAX ? issue_merge_follow(answer->reader, id) : 0;
+  } else {
+    id = issue_merge_find_short(answer->reader, text);
+  }
+  if (id == 0) return api_answer_fail(answer, STATUS_NOT_FOUND, "id", "there is no such issue");
+  *out_id = id;
+  return STATUS_OK;
 }
 
 void api_answer_text(struct api_answer *answer, const char *key, struct slice text) {

@@ -51,6 +51,8 @@ enum status api_answer_unknown_member(struct api_answer *answer, const char *pre
 enum status api_answer_limit(struct api_answer *answer, uint32_t standard, uint32_t max, uint32_t *out_limit);
 enum status api_answer_short_text(struct api_answer *answer, const char *name, struct slice *out_text);
 enum status api_answer_issue_id(struct api_answer *answer, uint64_t *out_id);
+// After api_answer_read: the issue of the path by its id or short id, or what it was merged into. STATUS_NOT_FOUND.
+enum status api_answer_find_issue(struct api_answer *answer, uint64_t *out_id);
 
 // Members: `key` with a value.
 void api_answer_text(struct api_answer *answer, const char *key, struct slice text); // null when empty

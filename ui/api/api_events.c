@@ -44,10 +44,10 @@ static enum status list(struct api_answer *answer) {
   uint64_t id = 0, seen_ns = 0;
   int64_t row = 0;
   uint32_t limit = 0;
-  enum status status = api_answer_issue_id(answer, &id);
-  if (status == STATUS_OK) status = api_answer_limit(answer, LIMIT_STANDARD, LIMIT_MAX, &limit);
+  enum status status = api_answer_limit(answer, LIMIT_STANDARD, LIMIT_MAX, &limit);
   if (status == STATUS_OK) status = parse_cursor(answer, &seen_ns, &row);
   if (status == STATUS_OK) status = api_answer_read(answer);
+  if (status == STATUS_OK) status = api_answer_find_issue(answer, &id);
   if (status != STATUS_OK) return status;
   struct issue_summary issue;
   if (!issue_query_get(answer->reader, id, answer->now_ns, &answer->arena, &issue))

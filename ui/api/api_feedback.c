@@ -80,8 +80,8 @@ static enum status of_issue(struct api_answer *answer) {
   uint64_t id = 0;
   struct page page;
   struct issue_summary issue;
-  enum status status = api_answer_issue_id(answer, &id);
-  if (status == STATUS_OK) status = open_page(answer, &page);
+  enum status status = open_page(answer, &page);
+  if (status == STATUS_OK) status = api_answer_find_issue(answer, &id);
   if (status != STATUS_OK) return status;
   if (!issue_query_get(answer->reader, id, answer->now_ns, &answer->arena, &issue))
     return api_answer_fail(answer, STATUS_NOT_FOUND, "id", "there is no such issue");

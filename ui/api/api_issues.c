@@ -213,20 +213,54 @@ static void write_tag(void *context, const struct issue_tag_count *tag) {
   json_end_object(json);
 }
 
-static void write_hash(void *context, struct slice hash, struct slice algorithm, struct slice variant) {
-  struct api_answer *answer = context;
+static void write_hash(struct api_answer *answer, const struct issue_hash_row *row, uint64_t of_issue) {
   json_begin_object(&answer->json);
-  api_answer_hex(answer, "hash", hash);
-  api_answer_text(answer, "algorithm", algorithm);
-  api_answer_text(answer, "variant", variant);
+  api_answer_hex(answer, "hash", slice_make(row->hash, sizeof row->hash));
+  api_answer_text(answer, "algorithm", row->algorithm);
+  api_answer_text(answer, "variant", row->variant);
+  api_answer_text(answer, "title", row->title);
+  api_answer_number(answer, "count", row->count);
+  if (row->count > 0) {
+    api_answer_time(answer, "first_seen", row->first_seen_ns);
+    api_answer_time(answer, "last_seen", row->last_seen_ns);
+  }
+  api_answer_time(answer, "created", row->created_ns);
+  api_answer_text(answer, "merged_from", row->merged_from);
+  json_key(&answer->json, "split");
+  json_write_bool(&answer->json, row->split);
+  json_key(&answer->json, "can_split");
+  json_write_bool(&answer->json, row->count > 0 && row->count < of_issue);
   json_end_object(&answer->json);
 }
 
-static void write_history(void *context, uint64_t time_ns, struct slice kind) {
+static void write_hashes(struct api_answer *answer, const struct issue_summary *issue) {
+  struct issue_hash_row *rows = arena_alloc_array(&answer->arena, ISSUE_QUERY_HASHES_MAX, sizeof *rows);
+  uint32_t count = rows ? issue_query_hashes(answer->reader, issue->id, &answer->arena, rows) : 0;
+  json_key(&answer->json, "hashes");
+  json_begin_array(&answer->json);
+  for (uint32_t i = 0; i < count; i++) write_hash(answer, &rows[i], issue->count);
+  json_end_array(&answer->json);
+}
+
+struct merged_writer {
+  struct api_answer *answer;
+  struct slice project;
+};
+
+static void write_merged(void *context, uint64_t id, uint64_t number) {
+  const struct merged_writer *writer = context;
+  json_begin_object(&writer->answer->json);
+  api_answer_decimal(writer->answer, "id", id);
+  api_answer_short_id(writer->answer, writer->project, number);
+  json_end_object(&writer->answer->json);
+}
+
+static void write_history(void *context, uint64_t time_ns, struct slice kind, struct slice detail) {
   struct api_answer *answer = context;
   json_begin_object(&answer->json);
   api_answer_time(answer, "time", time_ns);
   api_answer_text(answer, "kind", kind);
+  if (detail.len > 0) api_answer_text(answer, "issue", detail);
   json_end_object(&answer->json);
 }
 
@@ -238,7 +272,7 @@ static void write_hour(void *context, uint64_t time_ns, uint64_t count) {
   json_end_object(&answer->json);
 }
 
-static enum status write_details(struct api_answer *answer, uint64_t id) {
+enum status api_issues_write(struct api_answer *answer, uint64_t id) {
   struct issue_summary issue;
   if (!issue_query_get(answer->reader, id, answer->now_ns, &answer->arena, &issue))
     return api_answer_fail(answer, STATUS_NOT_FOUND, "id", "there is no such issue");
@@ -253,9 +287,11 @@ static enum status write_details(struct api_answer *answer, uint64_t id) {
   issue_query_tags(answer->reader, id, write_tag, &tags);
   end_tag(&tags);
   json_end_array(json);
-  json_key(json, "hashes");
+  write_hashes(answer, &issue);
+  struct merged_writer merged = {.answer = answer, .project = issue.project};
+  json_key(json, "merged");
   json_begin_array(json);
-  issue_query_hashes(answer->reader, id, write_hash, answer);
+  issue_query_merged(answer->reader, id, write_merged, &merged);
   json_end_array(json);
   json_key(json, "history");
   json_begin_array(json);
@@ -271,9 +307,9 @@ static enum status write_details(struct api_answer *answer, uint64_t id) {
 
 static enum status get(struct api_answer *answer) {
   uint64_t id = 0;
-  enum status status = api_answer_issue_id(answer, &id);
-  if (status == STATUS_OK) status = api_answer_read(answer);
-  return status == STATUS_OK ? write_details(answer, id) : status;
+  enum status status = api_answer_read(answer);
+  if (status == STATUS_OK) status = api_answer_find_issue(answer, &id);
+  return status == STATUS_OK ? api_issues_write(answer, id) : status;
 }
 
 static enum status parse_patch(struct api_answer *answer, enum issue_status *out_status) {
@@ -317,7 +353,8 @@ static enum status patch(struct api_answer *answer) {
     if (status == STATUS_NOT_FOUND) answer->field = "id";
   }
   if (status == STATUS_OK) status = api_answer_read(answer);
-  return status == STATUS_OK ? write_details(answer, id) : status;
+  if (status == STATUS_OK) status = api_answer_find_issue(answer, &id);
+  return status == STATUS_OK ? api_issues_write(answer, id) : status;
 }
 
 void api_issues_list(void *context, struct http_request *request) {
