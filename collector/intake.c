@@ -230,8 +230,7 @@ static enum status submit_items(struct intake *intake, struct journal_entry *ent
   struct buffer scrubbed;
   buffer_init(&scrubbed, SCRUBBED_BYTES_MAX(entry->body.len));
   struct slice before = entry->body;
-  enum status status =
-      intake_items_scrub(waiting->scrub, before, &scrubbed, &entry->body, &entry->item_count, error);
+  enum status status = intake_items_scrub(waiting->scrub, before, &scrubbed, &entry->body, &entry->item_count, error);
   if (status) {
     free(waiting);
   } else {

@@ -257,7 +257,8 @@ static const struct command commands[] = {
      demo},
     {"explain", "event|stack|message …", "Says what the inbox would make of an event, a stack trace or a message.", "",
      explain},
-    {"project", "create|list|key …", "Projects that Sentry SDKs send to, and their DSNs.", "", project},
+    {"project", "create|list|key|revoke|rules …", "Projects that Sentry SDKs send to, their DSNs and grouping rules.",
+     "", project},
     {"version", "", "Prints the version.", "\n  --help   this text\n", version},
 };
 

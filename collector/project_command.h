@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// `culprit project create|list|key`: projects and their DSNs, on the database file of a data directory. It works beside
-// a running culprit, which knows a new key at its first use.
+// `culprit project create|list|key|revoke|rules`: projects, their DSNs and their grouping rules, on the database file
+// of a data directory. It works beside a running culprit, which knows a new key at its first use and everything else
+// within a second.
 #ifndef COLLECTOR_PROJECT_COMMAND_H
 #define COLLECTOR_PROJECT_COMMAND_H
 

@@ -22,7 +22,7 @@ struct project_keys {
   struct project_key *keys; // sorted
   uint32_t count;
   bool refreshing, loaded;
-  uint64_t loaded_ns;
+  uint64_t loaded_ns, missed_ns; // missed: when an unknown key was last the reason; 0: never
 };
 
 struct project_keys *project_keys_create(struct database *database, const struct clock *clock) {
@@ -91,8 +91,12 @@ enum status project_keys_find(void *context, struct slice key, struct sentry_aut
   enum status status = STATUS_OK;
   mutex_lock(&keys->mutex);
   const struct project_key *found = search(keys, key);
-  uint64_t age_ns = clock_monotonic_ns(keys->clock) - keys->loaded_ns;
-  bool wanting = !keys->loaded || age_ns >= (found ? REFRESH_NS : MISS_NS);
+  uint64_t now_ns = clock_monotonic_ns(keys->clock);
+  bool wanting = !keys->loaded || now_ns - keys->loaded_ns >= REFRESH_NS;
+  if (!found && (keys->missed_ns == 0 || now_ns - keys->missed_ns >= MISS_NS)) {
+    wanting = true;
+    keys->missed_ns = now_ns;
+  }
   if (keys->refreshing && !found) {
     while (keys->refreshing && condition_wait_for(&keys->refreshed, &keys->mutex, WAIT_NS)) continue;
   } else if (wanting && !keys->refreshing) {

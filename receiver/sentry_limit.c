@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: a bucket is one time, when it would be empty again if nothing more came (the "theoretical arrival time"
-// of GCRA). A unit moves it on by 60 s / rate; there is room while it is less than 60 s ahead of now. `closed_ns` holds
-// the door shut from the moment there was no room, so that an SDK does not come back for every single unit.
+// of GCRA). A unit moves it on by 60 s / rate; there is room for one as long as that leaves it at most 60 s ahead of
+// now. `closed_ns` holds the door shut from the moment there was no room, so that an SDK does not come back for every
+// single unit.
 #include "receiver/sentry_limit.h"
 
 #include <stdio.h>
@@ -108,11 +109,11 @@ void sentry_limit_set(struct sentry_limit *limit, const struct sentry_limit_rate
 // 0: taken; else how long to wait.
 static uint64_t take(struct bucket *bucket, uint64_t quantity, uint64_t now_ns) {
   if (now_ns < bucket->closed_ns) return bucket->closed_ns - now_ns;
-  uint64_t unit_ns = (MINUTE_NS + bucket->per_minute - 1) / bucket->per_minute;
+  uint64_t unit_ns = MINUTE_NS / bucket->per_minute;
   if (bucket->empty_ns < now_ns) bucket->empty_ns = now_ns;
   uint64_t ahead_ns = bucket->empty_ns - now_ns;
-  if (ahead_ns >= MINUTE_NS) {
-    uint64_t until_ns = ahead_ns - MINUTE_NS + unit_ns; // room for one
+  if (ahead_ns + unit_ns > MINUTE_NS) { // no room for one
+    uint64_t until_ns = ahead_ns + unit_ns - MINUTE_NS;
     if (until_ns < CLOSED_NS) until_ns = CLOSED_NS;
     bucket->closed_ns = now_ns + until_ns;
     return until_ns;
