@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: the members are walked once and copied; the few that change are written in their changed form where
-// they stand, or in front (event_id, project, received).
+// How it works: what is known of the event is written in front (event_id, project, received, maybe errors and the
+// time), and its text is copied behind as it is: of two members with one name the first one counts. Only where
+// something inside of it changes (a wrong clock moves breadcrumbs, the user's address is that of the request), and
+// where the text is not at hand, the members are walked and written one by one.
 #include "proto/sentry_document.h"
 
 #include "base/clock.h"
@@ -160,6 +162,23 @@ static enum status choose_id(struct json_value event, const char *header_id, cha
   return error_set(error, STATUS_INVALID, "event_id is not an event id");
 }
 
+static bool user_is_asked_for(struct json_value event) {
+  static const char *const names[] = {"user", "sentry.interfaces.User"};
+  for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+    if (slice_equal_cstr(json_string(json_get(json_get(event, names[i]), "ip_address")), "{{auto}}")) return true;
+  }
+  return false;
+}
+
+// What is between the braces of the event, when all of it may stay; else empty.
+static struct slice text_that_stays(struct json_value event, const struct sentry_document_source *source) {
+  struct slice text = slice_trim(source->text);
+  if (text.len < 2 || text.ptr[0] != '{' || json_count(event) == 0) return (struct slice){0};
+  if (sentry_document_drift_ns(source) != 0) return (struct slice){0};
+  if (source->peer.len > 0 && user_is_asked_for(event)) return (struct slice){0};
+  return slice_trim(slice_sub(text, 1, text.len - 2));
+}
+
 enum status sentry_document_write(struct json_value event, const struct sentry_document_source *source,
                                   struct buffer *out, char out_event_id[33], struct error *error) {
   if (json_type_of(event) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "the event is not a JSON object");
@@ -181,7 +200,17 @@ enum status sentry_document_write(struct json_value event, const struct sentry_d
     json_key(&json, "errors");
     write_errors(&json, errors, fault);
   }
-  write_members(&json, event, source, time_ns, fault);
+  struct slice rest = text_that_stays(event, source);
+  if (rest.len > 0) {
+    if (fault != TIME_SOUND) {
+      json_key(&json, "timestamp");
+      write_time(&json, time_ns);
+    }
+    buffer_append_byte(out, ',');
+    buffer_append_slice(out, rest);
+  } else {
+    write_members(&json, event, source, time_ns, fault);
+  }
   json_end_object(&json);
   return out->failed ? error_set(error, STATUS_TOO_LARGE, "the event is too large") : STATUS_OK;
 }

@@ -21,6 +21,7 @@ struct sentry_document_source {
   bool has_sent_at;
   uint64_t sent_at_ns;
   struct slice peer; // replaces "{{auto}}" as the user's address; empty: left alone
+  struct slice text; // what the event was parsed from, copied where it can be; empty: not at hand
 };
 
 // What all times of the request are moved by: the distance of sent_at to the time of receipt when it is 55 minutes or
@@ -31,7 +32,8 @@ uint64_t sentry_document_moved(uint64_t ns, int64_t drift_ns);
 
 // Appends the event as one JSON document. Its time, moved, is that of receipt when it lies more than 60 s in the future
 // or 30 days in the past; that and a drift are noted in "errors". The id is the header's, else the event's, else new.
-// STATUS_INVALID when the event is not an object or its id is none; STATUS_TOO_LARGE when `out` is full.
+// A member may come twice, then the first one counts. STATUS_INVALID when the event is not an object or its id is none;
+// STATUS_TOO_LARGE when `out` is full.
 enum status sentry_document_write(struct json_value event, const struct sentry_document_source *source,
                                   struct buffer *out, char out_event_id[33], struct error *error);
 

@@ -330,10 +330,12 @@ static enum status take_feedback(struct reading *reading, struct json_value root
 
 static enum status take_event(struct reading *reading, struct slice text, struct error *error) {
   struct json_value root;
+  buffer_clear(&reading->scratch);
   enum status status = parse(reading, text, &root, error);
   if (status == STATUS_OK && sentry_feedback_is_event(root)) {
     status = take_feedback(reading, root, false, error);
   } else if (status == STATUS_OK) {
+    reading->source.text = reading->scratch.len > 0 ? buffer_slice(&reading->scratch) : text; // as it was mended
     status = sentry_document_write(root, &reading->source, &reading->event, reading->taking->event_id, error);
   }
   if (status != STATUS_OK) error_prefix(error, "event: ");

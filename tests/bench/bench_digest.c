@@ -50,7 +50,7 @@ static void run_scrub(struct bench *bench, uint32_t i) {
 
 static void run_digest(struct bench *bench, uint32_t i) {
   const struct event_digest_options options = {
-      .scrub = bench->scrub, .grouping = bench->grouping, .project = 1, .received_ns = clock_wall_ns(clock_system())};
+      .scrub = bench->scrub, .project = 1, .received_ns = clock_wall_ns(clock_system())};
   struct event_digest *digest = event_digest_take(bench->pool);
   struct event_digest_record record;
   ASSERT(event_digest_make(digest, &options, bench->event[i], &record, NULL) == STATUS_OK);

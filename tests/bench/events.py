@@ -44,6 +44,7 @@ def project_command(culprit, *arguments):
 def key_of(culprit, name):
     """(project number, key) out of a DSN: http://KEY@host:port/NUMBER"""
     dsn = project_command(culprit, "key" if name == "default" else "create", name).split()[-1]
+    time.sleep(1)  # a running culprit sees another process's change within half a second
     return dsn.rsplit("/", 1)[1], dsn.split("//", 1)[1].split("@", 1)[0]
 
 

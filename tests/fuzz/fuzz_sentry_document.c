@@ -53,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   buffer_init(&scratch, DOCUMENT_BYTES);
   buffer_init(&out, DOCUMENT_BYTES);
   if (sentry_json_parse(parser, slice_make(data + 1, size - 1), &scratch, &root, &error) == STATUS_OK) {
+    if (data[0] & 8) source.text = scratch.len > 0 ? buffer_slice(&scratch) : slice_make(data + 1, size - 1);
     enum status status = sentry_document_write(root, &source, &out, id, &error);
     ASSERT(status == STATUS_OK || (status == STATUS_INVALID && error.text[0] != 0));
     if (status == STATUS_OK) {

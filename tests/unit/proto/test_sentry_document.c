@@ -46,6 +46,29 @@ static void test_the_header_names_the_event(void **state) {
                  FRONT ",\"message\":\"m\",\"x\":[1,{\"y\":null}]}");
 }
 
+// The text that is at hand is copied; what is known of the event stands in front of what it says itself.
+static void test_the_text_is_copied(void **state) {
+  (void)state;
+  struct sentry_document_source from = source();
+  const char *text = " { \"message\":\"m\\u00e4\",\"event_id\":\"" OTHER_ID "\", \"x\":[1, 2] }\n";
+  from.text = slice_from_cstr(text);
+  assert_written(text, &from, FRONT ",\"message\":\"m\\u00e4\",\"event_id\":\"" OTHER_ID "\", \"x\":[1, 2]}");
+  text = "{}";
+  from.text = slice_from_cstr(text);
+  assert_written(text, &from, FRONT "}");
+  text = "{\"timestamp\":\"2019-01-01T00:00:00Z\",\"errors\":[{\"type\":\"own\"}]}";
+  from.text = slice_from_cstr(text);
+  assert_written(text, &from,
+                 FRONT ",\"errors\":[{\"type\":\"own\"},{\"type\":\"past_timestamp\",\"name\":\"timestamp\"}],"
+                       "\"timestamp\":\"2026-11-21T09:30:00.000000000Z\",\"timestamp\":\"2019-01-01T00:00:00Z\","
+                       "\"errors\":[{\"type\":\"own\"}]}");
+  // Not where something inside of it changes.
+  text = "{\"user\": {\"ip_address\":\"{{auto}}\"}}";
+  from.text = slice_from_cstr(text);
+  from.peer = SLICE_LITERAL("192.0.2.7");
+  assert_written(text, &from, FRONT ",\"user\":{\"ip_address\":\"192.0.2.7\"}}");
+}
+
 static void test_id_of_the_event_or_a_new_one(void **state) {
   (void)state;
   struct sentry_document_source from = source();
@@ -122,6 +145,7 @@ static void test_fills_in_the_peer(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_header_names_the_event),
+      cmocka_unit_test(test_the_text_is_copied),
       cmocka_unit_test(test_id_of_the_event_or_a_new_one),
       cmocka_unit_test(test_times_move_with_a_wrong_clock_only),
       cmocka_unit_test(test_a_clock_of_another_century_is_bounded),
