@@ -55,18 +55,6 @@ enum status buffer_append(struct buffer *buffer, const void *bytes, size_t len) 
   return STATUS_OK;
 }
 
-enum status buffer_append_slice(struct buffer *buffer, struct slice bytes) {
-  return buffer_append(buffer, bytes.ptr, bytes.len);
-}
-
-enum status buffer_append_cstr(struct buffer *buffer, const char *text) {
-  return buffer_append(buffer, text, strlen(text));
-}
-
-enum status buffer_append_byte(struct buffer *buffer, uint8_t byte) {
-  return buffer_append(buffer, &byte, 1);
-}
-
 enum status buffer_printf(struct buffer *buffer, const char *format, ...) {
   char small[256]; // most prints fit here; vsnprintf also wants room for a NUL that the buffer has no place for
   char *text = small;

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/slice.h"
 #include "base/status.h"
@@ -28,9 +29,17 @@ void buffer_finish(struct buffer *buffer);
 void buffer_clear(struct buffer *buffer);
 
 enum status buffer_append(struct buffer *buffer, const void *bytes, size_t len);
-enum status buffer_append_slice(struct buffer *buffer, struct slice bytes);
-enum status buffer_append_cstr(struct buffer *buffer, const char *text);
-enum status buffer_append_byte(struct buffer *buffer, uint8_t byte);
+static inline enum status buffer_append_slice(struct buffer *buffer, struct slice bytes) {
+  return buffer_append(buffer, bytes.ptr, bytes.len);
+}
+static inline enum status buffer_append_cstr(struct buffer *buffer, const char *text) {
+  return buffer_append(buffer, text, strlen(text));
+}
+static inline enum status buffer_append_byte(struct buffer *buffer, uint8_t byte) {
+  if (buffer->len == buffer->capacity) return buffer_append(buffer, &byte, 1);
+  buffer->ptr[buffer->len++] = byte;
+  return STATUS_OK;
+}
 enum status buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Makes room for `len` more bytes and returns where they start, or NULL (and failed) over the ceiling. The caller then
 // writes and adds to buffer->len.

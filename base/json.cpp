@@ -257,12 +257,15 @@ bool json_object_next(json_iter *iter, slice *out_key, json_value *out_value) {
   return true;
 }
 
+// Looked for by length and bytes on the tape itself: this is asked for every member that a reader knows.
 json_value json_get_slice(json_value object, slice key) {
-  json_iter iter = json_iterate(object);
-  slice name;
-  json_value value;
-  while (json_object_next(&iter, &name, &value)) {
-    if (slice_equal(name, key)) return value;
+  if (type_on_tape(object) != tape_type::START_OBJECT) return {nullptr, 0};
+  uint64_t end = uint64_t{tape_of(object).matching_brace_index()} - 1;
+  for (uint64_t index = object.index + 1; index < end;) {
+    tape_ref name = tape_of({object.document, index});
+    json_value value = {object.document, index + 1};
+    if (name.get_string_length() == key.len && memcmp(name.get_c_str(), key.ptr, key.len) == 0) return value;
+    index = behind(value);
   }
   return {nullptr, 0};
 }

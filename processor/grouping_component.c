@@ -119,31 +119,46 @@ bool grouping_component_has(const struct grouping_component *component, const ch
   return false;
 }
 
-static void write_open(const struct grouping_component *component, struct json_writer *writer) {
-  json_begin_object(writer);
-  json_key(writer, "id");
-  json_write_cstr(writer, component->id);
-  json_key(writer, "contributes");
-  json_write_bool(writer, component->contributes);
-  json_key(writer, "hint");
-  json_write_cstr(writer, component->hint);
-  json_key(writer, "values");
-  json_begin_array(writer);
-  for (uint32_t i = 0; i < component->value_count; i++) json_write_string(writer, component->values[i]);
+// Up to its children. Ids and hints are constants of the algorithm without anything to escape; of a large event there
+// are hundreds of components, so they are written as text.
+static void write_open(const struct grouping_component *component, struct buffer *out) {
+  buffer_append_cstr(out, "{\"id\":\"");
+  buffer_append_cstr(out, component->id);
+  buffer_append_cstr(out, component->contributes ? "\",\"contributes\":true,\"hint\":"
+                                                 : "\",\"contributes\":false,\"hint\":");
+  if (component->hint) {
+    buffer_append_byte(out, '"');
+    buffer_append_cstr(out, component->hint);
+    buffer_append_byte(out, '"');
+  } else {
+    buffer_append_cstr(out, "null");
+  }
+  buffer_append_cstr(out, ",\"values\":[");
+  for (uint32_t i = 0; i < component->value_count; i++) {
+    if (i > 0) buffer_append_byte(out, ',');
+    struct json_writer value;
+    json_writer_init(&value, out);
+    json_write_string(&value, component->values[i]);
+  }
 }
 
 void grouping_write_component(const struct grouping_component *component, struct json_writer *writer) {
   struct walk walk = {0};
+  struct buffer *out = writer->out;
+  json_write_raw(writer, (struct slice){0}); // its comma
   walk_enter(&walk, component);
-  write_open(component, writer);
+  write_open(component, out);
+  bool is_first = component->value_count == 0; // of the list that is open
   while (walk.depth > 0) {
     const struct grouping_component *child = walk_next(&walk);
     if (child == NULL) {
-      json_end_array(writer);
-      json_end_object(writer);
+      buffer_append_cstr(out, "]}");
+      is_first = false;
       continue;
     }
+    if (!is_first) buffer_append_byte(out, ',');
     walk_enter(&walk, child);
-    write_open(child, writer);
+    write_open(child, out);
+    is_first = child->value_count == 0;
   }
 }

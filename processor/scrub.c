@@ -15,6 +15,7 @@ struct scrub *scrub_create(const struct scrub_options *options) {
   scrub->ip_addresses = options->ip_addresses;
   scrub->number = random_u64() | 1;
   scrub_key_compile(&scrub->matcher, options);
+  scrub_value_compile(scrub);
   const uint32_t count = options->safe_key_count < SCRUB_KEYS_MAX ? options->safe_key_count : SCRUB_KEYS_MAX;
   size_t bytes = 1;
   for (uint32_t i = 0; i < count; i++) bytes += strlen(options->safe_keys[i]);

@@ -135,7 +135,10 @@ static const struct step steps[][STEPS_MAX] = {
 static enum place place_of(enum place from, struct slice key) {
   if (from == LEFT || from == MESSAGE || from == URL) return LEFT;
   const struct step *step = steps[from];
-  while (step->key && !slice_equal_ignore_case(key, slice_make(step->key, step->key_len))) step++;
+  while (step->key) {
+    if (key.len == step->key_len && slice_equal_ignore_case(key, slice_make(step->key, step->key_len))) break;
+    step++;
+  }
   return step->to;
 }
 
@@ -419,6 +422,14 @@ static bool is_pair(const struct walk *walk, struct json_value array, struct sli
   return true;
 }
 
+// Of {"key": name, "value": …} or {"name": name, "value": …}; no value when the object has no "value".
+static struct json_value name_member(struct json_value object, struct json_value *out_value) {
+  *out_value = json_get(object, "value");
+  if (!json_is_present(*out_value)) return (struct json_value){0};
+  struct json_value name = json_get(object, "key");
+  return json_is_present(name) ? name : json_get(object, "name");
+}
+
 static void enter(struct walk *walk, struct json_value value, enum place place) {
   ASSERT(walk->depth < DEPTH_MAX); // the parser limits nesting
   struct open *open = &walk->open[walk->depth];
@@ -435,10 +446,9 @@ static void enter(struct walk *walk, struct json_value value, enum place place) 
     open->is_pair = true;
     open->value_goes = must_go(walk->scrub, place, name, second);
   } else if (judges_keys(place) && open->is_object) {
-    struct json_value key = json_get(value, "key");
-    if (!json_is_present(key)) key = json_get(value, "name");
-    second = json_get(value, "value");
-    if (json_type_of(key) == JSON_STRING) open->is_named = must_go(walk->scrub, place, json_string(key), second);
+    struct json_value name_of_value = name_member(value, &second);
+    if (json_type_of(name_of_value) == JSON_STRING)
+      open->is_named = must_go(walk->scrub, place, json_string(name_of_value), second);
   }
   walk->depth++;
 }

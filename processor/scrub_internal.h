@@ -22,6 +22,7 @@ struct scrub_matcher {
   uint16_t *next; // [state * class_count + class]
   uint8_t *words; // [state]: patterns that end here
   uint32_t state_count;
+  uint16_t pairs[2][256]; // bit i: the byte is the first, the second of pattern i's pair
 };
 
 struct scrub {
@@ -29,8 +30,9 @@ struct scrub {
   struct scrub_matcher matcher;
   struct slice *safe_keys; // lower case
   uint32_t safe_key_count;
-  uint8_t *text;   // of safe_keys
-  uint64_t number; // unlike any other configuration's of this process
+  uint8_t *text;      // of safe_keys
+  uint8_t looks[256]; // [byte]: what scrub_value_find looks for there
+  uint64_t number;    // unlike any other configuration's of this process
 };
 
 // The matcher's owner is `matcher`; extra keys as configured.
@@ -53,6 +55,7 @@ struct scrub_finding {
   const char *rule;        // "@creditcard"
   const char *replacement; // "[creditcard]"
 };
+void scrub_value_compile(struct scrub *scrub);
 // The first finding at or behind `from`, which lies between two findings.
 bool scrub_value_find(const struct scrub *scrub, struct slice text, size_t from, struct scrub_finding *out_finding);
 

@@ -21,17 +21,22 @@
 
 #define STATES_MAX 60000u
 
+// `pair`: two bytes of the text that are rare in others; of patterns that count in texts.
 struct pattern {
   const char *text;
   enum scrub_word word;
+  const char *pair;
 };
 static const struct pattern patterns[] = {
-    {"password", SCRUB_WORD_SECRET},    {"secret", SCRUB_WORD_SECRET},      {"passwd", SCRUB_WORD_SECRET},
-    {"api-key", SCRUB_WORD_SECRET},     {"api_key", SCRUB_WORD_SECRET},     {"apikey", SCRUB_WORD_SECRET},
-    {"credentials", SCRUB_WORD_SECRET}, {"mysql_pwd", SCRUB_WORD_SECRET},   {"privatekey", SCRUB_WORD_SECRET},
-    {"private-key", SCRUB_WORD_SECRET}, {"private_key", SCRUB_WORD_SECRET}, {"auth", SCRUB_WORD_AUTH},
-    {"token", SCRUB_WORD_TOKEN},        {"otp", SCRUB_WORD_WHOLE},          {"two-factor", SCRUB_WORD_WHOLE},
-    {"two_factor", SCRUB_WORD_WHOLE},   {"cookie", SCRUB_WORD_WHOLE},
+    {"password", SCRUB_WORD_SECRET, "sw"},    {"secret", SCRUB_WORD_SECRET, "cr"},
+    {"passwd", SCRUB_WORD_SECRET, "sw"},      {"api-key", SCRUB_WORD_SECRET, "i-"},
+    {"api_key", SCRUB_WORD_SECRET, "i_"},     {"apikey", SCRUB_WORD_SECRET, "ik"},
+    {"credentials", SCRUB_WORD_SECRET, "cr"}, {"mysql_pwd", SCRUB_WORD_SECRET, "pw"},
+    {"privatekey", SCRUB_WORD_SECRET, "iv"},  {"private-key", SCRUB_WORD_SECRET, "iv"},
+    {"private_key", SCRUB_WORD_SECRET, "iv"}, {"auth", SCRUB_WORD_AUTH, "au"},
+    {"token", SCRUB_WORD_TOKEN, "ok"},        {"otp", SCRUB_WORD_WHOLE, NULL},
+    {"two-factor", SCRUB_WORD_WHOLE, NULL},   {"two_factor", SCRUB_WORD_WHOLE, NULL},
+    {"cookie", SCRUB_WORD_WHOLE, NULL},
 };
 // Sensitive as a whole key only.
 static const char *const whole_keys[] = {"otp", "two-factor", "two_factor"};
@@ -125,12 +130,23 @@ static struct slice extra_key(const struct scrub_options *options, uint32_t i) {
   return slice_sub(slice_from_cstr(options->extra_keys[i]), 0, SCRUB_KEY_BYTES_MAX);
 }
 
+// Notes the two bytes that a pattern is looked for by in texts: bit `bit` of the tables for the first and the second.
+static void add_pair(struct scrub_matcher *matcher, const char *text, const char *pair, unsigned bit) {
+  ASSERT(strstr(text, pair) != NULL && bit < 16);
+  for (int i = 0; i < 2; i++) {
+    uint8_t byte = (uint8_t)pair[i];
+    matcher->pairs[i][byte] |= (uint16_t)(1u << bit);
+    if (byte >= 'a' && byte <= 'z') matcher->pairs[i][byte - 0x20] |= (uint16_t)(1u << bit);
+  }
+}
+
 void scrub_key_compile(struct scrub_matcher *matcher, const struct scrub_options *options) {
   *matcher = (struct scrub_matcher){.class_count = 1};
   const uint32_t extra = options->extra_key_count < SCRUB_KEYS_MAX ? options->extra_key_count : SCRUB_KEYS_MAX;
   size_t states = 1;
   for (size_t i = 0; options->defaults && i < COUNT(patterns); i++) {
     add_classes(matcher, slice_from_cstr(patterns[i].text));
+    if (patterns[i].pair) add_pair(matcher, patterns[i].text, patterns[i].pair, (unsigned)i);
     states += strlen(patterns[i].text);
   }
   for (uint32_t i = 0; i < extra; i++) {
@@ -301,10 +317,21 @@ static bool is_assignment(struct slice text, size_t at) {
   return at < text.len;
 }
 
+// May one of the patterns be in the text? A look-up per byte that does not wait for the one before, unlike the
+// automaton's, and most texts have none of the pairs.
+static bool has_pair(const struct scrub_matcher *matcher, struct slice text) {
+  uint16_t first = 0;
+  for (size_t i = 0; i < text.len; i++) {
+    if (first & matcher->pairs[1][text.ptr[i]]) return true;
+    first = matcher->pairs[0][text.ptr[i]];
+  }
+  return false;
+}
+
 bool scrub_key_in_text(const struct scrub *scrub, struct slice text) {
   const struct scrub_matcher *matcher = &scrub->matcher;
   uint32_t state = 0;
-  if (!scrub->defaults) return false;
+  if (!scrub->defaults || !has_pair(matcher, text)) return false;
   for (size_t i = 0; i < text.len; i++) {
     state = matcher->next[state * matcher->class_count + matcher->class_of[text.ptr[i]]];
     uint8_t here = matcher->words[state];

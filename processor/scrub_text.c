@@ -94,6 +94,7 @@ static const char *put_url(const struct scrub *scrub, struct slice text, struct 
 }
 
 static bool is_url(struct slice text) {
+  if (text.len < 5 || ((text.ptr[0] | 0x20) != 'h' && (text.ptr[0] | 0x20) != 'w')) return false;
   static const char *const schemes[] = {"http://", "https://", "ws://", "wss://"};
   for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
     const struct slice scheme = slice_from_cstr(schemes[i]);

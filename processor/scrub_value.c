@@ -90,6 +90,7 @@ static bool find_card(struct slice text, size_t from, struct scrub_finding *out)
   uint8_t digits[16];
   uint32_t count = 0;
   size_t i = from;
+  if (text.len - from < 15) return false;
   for (; count < 16 && i < text.len && i < from + CARD_BYTES_MAX; i++) {
     if (is_digit(text.ptr[i])) {
       digits[count++] = text.ptr[i];
@@ -107,6 +108,7 @@ static bool find_card(struct slice text, size_t from, struct scrub_finding *out)
 
 static bool find_ssn(struct slice text, size_t from, struct scrub_finding *out) {
   static const char shape[] = "ddd-dd-dddd";
+  if (at(text, from + 3) != '-') return false;
   for (size_t i = 0; i < sizeof(shape) - 1; i++) {
     if (shape[i] == 'd' ? !is_digit(at(text, from + i)) : at(text, from + i) != '-') return false;
   }
@@ -206,7 +208,9 @@ static bool is_token_byte(uint8_t byte) {
 
 static bool find_bearer(struct slice text, size_t from, struct scrub_finding *out) {
   size_t start = from + 6;
-  if (!matches(text, from, "bearer") || (at(text, start) != ' ' && at(text, start) != '\t')) return false;
+  if ((at(text, from + 1) | 0x20) != 'e' || !matches(text, from, "bearer") ||
+      (at(text, start) != ' ' && at(text, start) != '\t'))
+    return false;
   while (at(text, start) == ' ' || at(text, start) == '\t') start++;
   size_t end = start;
   while (is_token_byte(at(text, end))) end++;
@@ -285,7 +289,7 @@ static bool find_url_auth(struct slice text, size_t i, struct scrub_finding *out
 }
 
 static bool find_pem(struct slice text, size_t i, struct scrub_finding *out) {
-  if (!matches(text, i, "-----BEGIN ")) return false;
+  if (at(text, i + 1) != '-' || !matches(text, i, "-----BEGIN ")) return false;
   size_t start = i + 11;
   const size_t label_end = start + PEM_LABEL_BYTES_MAX;
   while (start < label_end && (is_letter(at(text, start)) || at(text, start) == ' ')) start++;
@@ -311,7 +315,8 @@ static bool find_pem(struct slice text, size_t i, struct scrub_finding *out) {
 
 // The separator in front of home or Users is at i.
 static bool find_user_path(struct slice text, size_t i, struct scrub_finding *out) {
-  const uint8_t separator = text.ptr[i];
+  const uint8_t separator = text.ptr[i], letter = at(text, i + 1) | 0x20;
+  if (letter != 'u' && letter != 'h') return false;
   if (i > 0 &&
       (is_word(text.ptr[i - 1]) || text.ptr[i - 1] == '.' || text.ptr[i - 1] == '-' || text.ptr[i - 1] == ']')) {
     return false;
@@ -336,24 +341,26 @@ static bool find_user_path(struct slice text, size_t i, struct scrub_finding *ou
   return found(out, start, end, "@userpath", "[user]");
 }
 
-static enum look look_of(uint8_t byte) {
-  static const uint8_t looks[128] = {
-      ['0'] = LOOK_DIGIT,  ['1'] = LOOK_DIGIT,  ['2'] = LOOK_DIGIT,  ['3'] = LOOK_DIGIT,  ['4'] = LOOK_DIGIT,
-      ['5'] = LOOK_DIGIT,  ['6'] = LOOK_DIGIT,  ['7'] = LOOK_DIGIT,  ['8'] = LOOK_DIGIT,  ['9'] = LOOK_DIGIT,
-      ['A'] = LOOK_LETTER, ['B'] = LOOK_LETTER, ['C'] = LOOK_LETTER, ['D'] = LOOK_LETTER, ['E'] = LOOK_LETTER,
-      ['F'] = LOOK_LETTER, ['G'] = LOOK_LETTER, ['H'] = LOOK_LETTER, ['I'] = LOOK_LETTER, ['J'] = LOOK_LETTER,
-      ['K'] = LOOK_LETTER, ['L'] = LOOK_LETTER, ['M'] = LOOK_LETTER, ['N'] = LOOK_LETTER, ['O'] = LOOK_LETTER,
-      ['P'] = LOOK_LETTER, ['Q'] = LOOK_LETTER, ['R'] = LOOK_LETTER, ['S'] = LOOK_LETTER, ['T'] = LOOK_LETTER,
-      ['U'] = LOOK_LETTER, ['V'] = LOOK_LETTER, ['X'] = LOOK_LETTER, ['a'] = LOOK_LETTER, ['b'] = LOOK_LETTER,
-      ['c'] = LOOK_LETTER, ['d'] = LOOK_LETTER, ['e'] = LOOK_LETTER, ['f'] = LOOK_LETTER, ['@'] = LOOK_AT,
-      [':'] = LOOK_COLON,  ['-'] = LOOK_DASH,   ['/'] = LOOK_SLASH,  ['\\'] = LOOK_SLASH};
-  return byte < 128 ? (enum look)looks[byte] : LOOK_NOT;
+void scrub_value_compile(struct scrub *scrub) {
+  memset(scrub->looks, LOOK_NOT, sizeof(scrub->looks));
+  if (!scrub->defaults && !scrub->ip_addresses) return;
+  for (int byte = '0'; byte <= '9'; byte++) scrub->looks[byte] = LOOK_DIGIT;
+  for (int byte = 'a'; scrub->ip_addresses && byte <= 'f'; byte++) {
+    scrub->looks[byte] = scrub->looks[byte - 0x20] = LOOK_LETTER;
+  }
+  scrub->looks[':'] = LOOK_COLON;
+  if (!scrub->defaults) return;
+  for (size_t i = 0; i < COUNT(iban_countries); i++) scrub->looks[(uint8_t)iban_countries[i][0]] = LOOK_LETTER;
+  scrub->looks['b'] = scrub->looks['B'] = LOOK_LETTER; // bearer
+  scrub->looks['@'] = LOOK_AT;
+  scrub->looks['-'] = LOOK_DASH;
+  scrub->looks['/'] = scrub->looks['\\'] = LOOK_SLASH;
 }
 
 bool scrub_value_find(const struct scrub *scrub, struct slice text, size_t from, struct scrub_finding *out_finding) {
   for (size_t i = from; i < text.len; i++) {
     bool hit = false;
-    switch (look_of(text.ptr[i])) {
+    switch ((enum look)scrub->looks[text.ptr[i]]) {
     case LOOK_NOT: continue;
     case LOOK_DIGIT: hit = find_at_digit(scrub, text, i, out_finding); break;
     case LOOK_LETTER: hit = find_at_letter(scrub, text, i, out_finding); break;
