@@ -366,11 +366,10 @@ static bool next_child(struct slice *rest, struct slice *out_child) {
     uint32_t tag = 0;
     at = wire_tag(at, end, &tag);
     ASSERT(at);
-    const uint8_t *payload = at;
-    at = wire_skip(at, end, tag);
+    const bool is_child = tag == WIRE_TAG(2, WIRE_BYTES);
+    at = is_child ? wire_bytes(at, end, out_child) : wire_skip(at, end, tag);
     ASSERT(at);
-    if (tag != WIRE_TAG(2, WIRE_BYTES)) continue;
-    wire_bytes(payload, end, out_child);
+    if (!is_child) continue;
     *rest = slice_make(at, (size_t)(end - at));
     return true;
   }

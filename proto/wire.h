@@ -58,6 +58,9 @@ static inline const uint8_t *wire_bytes(const uint8_t *at, const uint8_t *end, s
   size_t len;
   if (at != end && *at < 0x80) {
     len = *at++;
+  } else if (end - at >= 2 && at[1] < 0x80) { // of a whole span
+    len = (size_t)(at[0] & 0x7f) | (size_t)at[1] << 7;
+    at += 2;
   } else {
     at = wire_length_long(at, end, &len);
     if (!at) return NULL;
