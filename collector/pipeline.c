@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: one loop. Watch takes what is new, at most a batch; settle takes what is due, at most a batch;
-// housekeeping once a second; then it waits for the journal.
+// housekeeping once a second, and before every new try while the kept journal is full; then it waits for the journal.
 //
 //      intake   … ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ ■ → appended
 //                     ↑ settle          ↑ newest checkpoint        ↑ watch
@@ -216,7 +216,8 @@ static void run(void *context) {
     uint64_t now_ns = clock_monotonic_ns(clock);
     update_due(pipeline, now_ns);
     for (int i = 0; i < BATCH_RECORDS && settle_one(pipeline, now_ns); i++) progress = true;
-    if (now_ns - pipeline->housekept_ns >= HOUSEKEEPING_NS) {
+    // While the kept journal is full, room is looked for at every try: an exporter that drains makes some at any time.
+    if (pipeline->settle_held || now_ns - pipeline->housekept_ns >= HOUSEKEEPING_NS) {
       pipeline->housekept_ns = now_ns;
       housekeep(pipeline);
     }

@@ -276,7 +276,8 @@ static void set_threshold(const struct sampling *sampling, struct sampling_verdi
   }
 }
 
-struct sampling_verdict sampling_decide(struct sampling *sampling, const struct record_trace *trace, uint64_t now_ns) {
+struct sampling_verdict sampling_decide_early(struct sampling *sampling, const struct record_trace *trace,
+                                              uint64_t now_ns) {
   struct sampling_verdict verdict = {.keep = false, .policy = SAMPLING_NONE};
   uint32_t strict = NO_POLICY; // the policy whose threshold counts
   uint64_t least = UINT64_MAX;
@@ -298,11 +299,13 @@ struct sampling_verdict sampling_decide(struct sampling *sampling, const struct 
       strict = i;
     }
   }
-  if (verdict.keep) {
-    set_threshold(sampling, &verdict, strict);
-  } else {
-    metrics_add(sampling->dropped, 1);
-  }
+  if (verdict.keep) set_threshold(sampling, &verdict, strict);
+  return verdict;
+}
+
+struct sampling_verdict sampling_decide(struct sampling *sampling, const struct record_trace *trace, uint64_t now_ns) {
+  struct sampling_verdict verdict = sampling_decide_early(sampling, trace, now_ns);
+  if (!verdict.keep) metrics_add(sampling->dropped, 1);
   return verdict;
 }
 

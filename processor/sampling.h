@@ -64,6 +64,10 @@ struct sampling_verdict {
 };
 // trace: the facts merged over all records. now_ns: monotonic, for rate_limit.
 struct sampling_verdict sampling_decide(struct sampling *sampling, const struct record_trace *trace, uint64_t now_ns);
+// The same before all facts are there: a keep is one, and counted; a drop may still become a keep, so it is not
+// counted.
+struct sampling_verdict sampling_decide_early(struct sampling *sampling, const struct record_trace *trace,
+                                              uint64_t now_ns);
 
 // R of a trace, 56 bits: the explicit rv, else the last 56 bits of its id.
 uint64_t sampling_randomness(const struct record_trace *trace);

@@ -232,7 +232,7 @@ struct trace_facts_verdict trace_facts_settle_request(struct trace_facts *facts,
       struct record_trace id = {.flags = RECORD_TRACE_RANDOMNESS, .randomness = link->randomness};
       struct record_trace merged = unpack(facts, link->trace_key, waiting, &id);
       // The trace itself may not have waited long enough: facts to come can turn a drop into a keep, not the reverse.
-      answer = (struct trace_facts_verdict){.verdict = sampling_decide(facts->options.sampling, &merged, now_ns),
+      answer = (struct trace_facts_verdict){.verdict = sampling_decide_early(facts->options.sampling, &merged, now_ns),
                                             .known = true};
       if (answer.verdict.keep) remember(facts, link->trace_key, &answer.verdict);
     } else if (table_recent_get(facts->verdicts, link->trace_key, &packed)) {

@@ -103,6 +103,9 @@ static void make_metrics(struct journal *journal, struct metrics *metrics) {
       metrics_series(metrics, METRICS_COUNTER, "culprit_journal_records_total", labels, "Records made durable.");
   journal->commits_metric = metrics_series(metrics, METRICS_COUNTER, "culprit_journal_commits_total", labels,
                                            "Groups of records written (and synced) together.");
+  journal->quarantine_removed_metric =
+      metrics_series(metrics, METRICS_COUNTER, "culprit_journal_quarantine_removed_total", labels,
+                     "Files of damage that made room in the quarantine for newer ones.");
   journal->quarantined_metric = metrics_series(metrics, METRICS_COUNTER, "culprit_journal_quarantined_total", labels,
                                                "Places in a journal that were damaged and set aside.");
   journal->sync_errors_metric = metrics_series(metrics, METRICS_COUNTER, "culprit_journal_sync_errors_total", labels,
@@ -117,6 +120,7 @@ static void make_private_metrics(struct journal *journal) {
   journal->records_metric = &journal->unregistered;
   journal->commits_metric = &journal->unregistered;
   journal->quarantined_metric = &journal->unregistered;
+  journal->quarantine_removed_metric = &journal->unregistered;
   journal->sync_errors_metric = &journal->unregistered;
 }
 

@@ -114,7 +114,8 @@ struct journal {
   struct thread writer;
 
   struct metrics_value unregistered;
-  struct metrics_value *bytes_metric, *records_metric, *commits_metric, *quarantined_metric, *sync_errors_metric;
+  struct metrics_value *bytes_metric, *records_metric, *commits_metric, *quarantined_metric, *quarantine_removed_metric,
+      *sync_errors_metric;
   struct metrics_histogram *commit_seconds;
 
   // The writer thread's own, and recovery's before it starts.
@@ -169,6 +170,9 @@ void journal_writer_run(void *context);
 // Locks the directory, lists, checks and cuts what is there; sets the list, the sequences and the uuid.
 enum status journal_recovery_run(struct journal *journal, struct error *error);
 
+// What a journal has set aside: beyond either the oldest goes.
+#define JOURNAL_QUARANTINE_BYTES_MAX (UINT64_C(256) << 20)
+#define JOURNAL_QUARANTINE_FILES_MAX 1024u
 // Copies [offset, offset + bytes) of a segment file to the quarantine directory, at most 16 MiB of it, and counts and
 // logs it: once per place, however many readers meet it. Goes on when the copy fails.
 void journal_quarantine_range(struct journal *journal, uint64_t segment, uint64_t offset, uint64_t bytes,

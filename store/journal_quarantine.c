@@ -4,8 +4,12 @@
 // what and why, an empty line, then the bytes as they were. The name is the place, and the file is made exclusively:
 // whoever meets the same damage again finds the file there and neither copies nor counts it. A whole segment whose
 // header is beyond repair (both copies) moves there as it is, "<journal>-<segment>.seg".
+//
+// What a journal has set aside has a maximum, JOURNAL_QUARANTINE_BYTES_MAX and _FILES_MAX: beyond it the oldest goes,
+// by the time of its file, and is counted. The newest stays whatever its size.
 #include "store/journal_internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -13,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -98,6 +103,51 @@ static int save(struct journal *journal, int to, uint64_t segment, uint64_t offs
   return result;
 }
 
+// Is it something that this journal set aside? In a directory it shares, maybe with its own segments.
+static bool is_set_aside(const struct journal *journal, struct slice name) {
+  struct slice own = slice_from_cstr(journal->name);
+  bool ends = slice_ends_with(name, SLICE_LITERAL(".damaged")) || slice_ends_with(name, SLICE_LITERAL(".seg"));
+  return ends && slice_starts_with(name, own) && name.len > own.len && name.ptr[own.len] == '-';
+}
+
+struct set_aside {
+  char oldest[NAME_MAX + 1];
+  uint64_t oldest_ns, bytes;
+  uint32_t files;
+};
+
+static struct set_aside look_through(const struct journal *journal, DIR *directory) {
+  struct set_aside found = {.oldest_ns = UINT64_MAX};
+  struct dirent *entry;
+  struct stat status;
+  rewinddir(directory);
+  while ((entry = readdir(directory))) {
+    if (!is_set_aside(journal, slice_from_cstr(entry->d_name))) continue;
+    if (fstatat(dirfd(directory), entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0) continue;
+    uint64_t ns = (uint64_t)status.st_mtim.tv_sec * NS_PER_S + (uint64_t)status.st_mtim.tv_nsec;
+    found.bytes += (uint64_t)status.st_size;
+    found.files++;
+    if (ns >= found.oldest_ns) continue;
+    found.oldest_ns = ns;
+    snprintf(found.oldest, sizeof(found.oldest), "%s", entry->d_name);
+  }
+  return found;
+}
+
+static void keep_within_bounds(struct journal *journal) {
+  DIR *directory = opendir(journal->quarantine_directory);
+  if (!directory) return;
+  for (;;) {
+    struct set_aside found = look_through(journal, directory);
+    bool over = found.bytes > JOURNAL_QUARANTINE_BYTES_MAX || found.files > JOURNAL_QUARANTINE_FILES_MAX;
+    if (!over || found.files < 2 || unlinkat(dirfd(directory), found.oldest, 0) != 0) break;
+    metrics_add(journal->quarantine_removed_metric, 1);
+    log_write(LOG_WARN, "journal", "the oldest damage set aside makes room for new",
+              LOG_FIELDS(log_text("journal", journal->name), log_text("file", found.oldest)));
+  }
+  closedir(directory);
+}
+
 static void count_and_log(struct journal *journal, uint64_t segment, uint64_t offset, uint64_t bytes,
                           const char *reason, int result) {
   metrics_add(journal->quarantined_metric, 1);
@@ -105,6 +155,7 @@ static void count_and_log(struct journal *journal, uint64_t segment, uint64_t of
             LOG_FIELDS(log_text("journal", journal->name), log_text("reason", reason), log_u64("segment", segment),
                        log_u64("offset", offset), log_u64("bytes", bytes),
                        log_text("error", result < 0 ? strerror(-result) : "")));
+  keep_within_bounds(journal);
 }
 
 void journal_quarantine_segment(struct journal *journal, uint64_t segment, uint64_t bytes, const char *reason) {

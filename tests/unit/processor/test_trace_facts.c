@@ -54,6 +54,11 @@ static bool merge(struct fixture *fixture, uint64_t sequence, const struct recor
   return trace_facts_merge(fixture->traces, sequence, &facts);
 }
 
+static uint64_t dropped_traces(struct fixture *fixture) {
+  return metrics_get(
+      metrics_series(fixture->facts.metrics, METRICS_COUNTER, "culprit_sampling_dropped_traces_total", "", ""));
+}
+
 static void merge_one(struct fixture *fixture, uint64_t sequence, struct record_trace trace) {
   assert_true(merge(fixture, sequence, &trace, 1, NULL));
 }
@@ -209,6 +214,7 @@ static void test_requests_lead_to_traces(void **state) {
   // Good so far is no verdict: the error that is still to come keeps the trace, and the request with it.
   verdict = trace_facts_settle_request(fixture.traces, request_key("b"), 1);
   assert_true(verdict.known && !verdict.verdict.keep);
+  assert_int_equal(dropped_traces(&fixture), 0); // not yet
   merge_one(&fixture, 3, trace_of(2, 1, 2, RECORD_TRACE_ERROR));
   verdict = settle(&fixture, 2, good);
   assert_true(verdict.verdict.keep && !verdict.late);
@@ -218,6 +224,13 @@ static void test_requests_lead_to_traces(void **state) {
   trace_facts_note_request(fixture.traces, request_key("c"), &keep);
   trace_facts_note_request(fixture.traces, request_key("c"), &drop);
   assert_true(trace_facts_settle_request(fixture.traces, request_key("c"), 1).verdict.keep);
+  struct record_trace dull = trace_of(3, 1, 2, 0);
+  assert_true(merge(&fixture, 4, &dull, 1, "e"));
+  for (int i = 0; i < 3; i++) {
+    assert_false(trace_facts_settle_request(fixture.traces, request_key("e"), 1).verdict.keep);
+  }
+  assert_false(settle(&fixture, 4, dull).verdict.keep);
+  assert_int_equal(dropped_traces(&fixture), 1); // once, however many logs asked before
   trace_facts_note_request(fixture.traces, request_key("d"), &drop);
   assert_false(trace_facts_settle_request(fixture.traces, request_key("d"), 1).known);
   stop(&fixture);

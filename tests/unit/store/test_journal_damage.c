@@ -7,6 +7,7 @@
 #include <dirent.h>
 
 #include "base/metrics.h"
+#include "store/journal_internal.h"
 
 enum { RECORDS = 8 };
 
@@ -331,9 +332,51 @@ static void other_files_are_left_alone(void **state) {
   free(fixture);
 }
 
+// Damage that comes again and again must not fill the disk.
+static void the_quarantine_has_a_maximum(void **state) {
+  (void)state;
+  struct fixture fixture;
+  fixture_init(&fixture);
+  struct journal_options options = fixture_options(&fixture);
+  struct metrics *metrics = metrics_create();
+  options.metrics = metrics;
+  struct journal *journal = fixture_open(&options);
+  fixture_append_ok(&fixture, journal, 1);
+  assert_int_equal(mkdir(fixture.quarantine, 0700), 0);
+  char path[320];
+  for (uint32_t i = 0; i < JOURNAL_QUARANTINE_FILES_MAX + 5; i++) {
+    snprintf(path, sizeof(path), "%s/%s-0000000000000001-%u.damaged", fixture.quarantine, options.name, i);
+    save(path, (const uint8_t *)"x", 1);
+    const struct timespec times[2] = {{.tv_sec = 1000 + i}, {.tv_sec = 1000 + i}};
+    assert_int_equal(utimensat(AT_FDCWD, path, times, 0), 0);
+  }
+  snprintf(path, sizeof(path), "%s/other-0000000000000001-0.damaged", fixture.quarantine);
+  save(path, (const uint8_t *)"x", 1);
+  struct journal_reader *reader;
+  struct journal_record record;
+  assert_int_equal(journal_reader_open(journal, 1, &reader), STATUS_OK);
+  assert_int_equal(journal_reader_next(reader, &record), STATUS_OK);
+  journal_quarantine(journal, &record, "for the test");
+  journal_reader_close(reader);
+  assert_int_equal(count_quarantined(&fixture), JOURNAL_QUARANTINE_FILES_MAX + 1); // and the other's
+  assert_int_equal(access(path, F_OK), 0);
+  snprintf(path, sizeof(path), "%s/%s-0000000000000001-5.damaged", fixture.quarantine, options.name);
+  assert_int_not_equal(access(path, F_OK), 0); // the sixth oldest went, too
+  snprintf(path, sizeof(path), "%s/%s-0000000000000001-6.damaged", fixture.quarantine, options.name);
+  assert_int_equal(access(path, F_OK), 0);
+  char labels[64];
+  snprintf(labels, sizeof(labels), "journal=\"%s\"", options.name);
+  assert_int_equal(
+      metrics_get(metrics_series(metrics, METRICS_COUNTER, "culprit_journal_quarantine_removed_total", labels, "")), 6);
+  journal_close(journal);
+  metrics_destroy(metrics);
+  fixture_finish(&fixture);
+}
+
 int main(void) {
   fixture_silence();
   const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_quarantine_has_a_maximum),
       cmocka_unit_test(a_flipped_byte_costs_one_record),
       cmocka_unit_test(a_cut_anywhere_keeps_what_is_before_it),
       cmocka_unit_test(zeros_at_the_end_are_no_damage),
