@@ -52,6 +52,7 @@ struct collector {
   const struct clock *clock;
   struct paths paths;
   struct budget budget;
+  struct disk_guard disk;
   struct metrics *metrics;
 
   struct sampling *sampling;
@@ -260,6 +261,7 @@ static enum status start_exporter(struct collector *collector, struct error *err
       .cursor_directory = collector->options->data_dir,
       .dead_letter_directory = collector->paths.dead_letter,
       .kinds = kinds,
+      .backoff_max_ns = options->otlp_max_backoff_ns,
       .transport = &otlp_transport,
       .transport_context = transport,
       .clock = collector->clock,
@@ -366,6 +368,7 @@ static enum status make_doors(struct collector *collector, struct error *error) 
   collector->intake = intake_create(&(struct intake_options){
       .journal = collector->intake_journal,
       .facts = facts_options(collector),
+      .disk = &collector->disk,
       .projects = collector->projects,
       .grouping = {.database = collector->database, .clock = collector->clock, .program = collector->grouping},
       .clock = collector->clock,
@@ -415,6 +418,7 @@ static enum status make_observe(struct collector *collector, struct error *error
       .clock = collector->clock,
       .metrics = collector->metrics,
       .budget = &collector->budget,
+      .disk = &collector->disk,
       .intake_journal = collector->intake_journal,
       .kept_journal = request_store_journal(collector->requests),
       .facts = collector->facts,
@@ -607,6 +611,7 @@ enum status collector_start(const struct options *options, struct collector **ou
   collector->clock = clock_system();
   collector->metrics = metrics_create();
   budget_init(&collector->budget, options->memory_max_bytes);
+  disk_guard_init(&collector->disk, options->data_dir, options->journal_disk_reserve, collector->clock);
   enum log_level level;
   if (log_level_parse(slice_from_cstr(options->log_level), &level)) log_set_level(level);
   enum status status = start_parts(collector, error);
@@ -622,6 +627,7 @@ enum status collector_start(const struct options *options, struct collector **ou
 void collector_reload(struct collector *collector, const struct options *now, const struct options *fresh) {
   struct reload_parts parts = {
       .budget = &collector->budget,
+      .disk = &collector->disk,
       .intake_journal = collector->intake_journal,
       .kept_journal = request_store_journal(collector->requests),
       .database = collector->database,

@@ -295,7 +295,7 @@ static enum status intake_ready(void *context, struct error *error) {
   if (journal_bytes(intake->options.journal) >= max - max / ROOM_SHARE) {
     return error_set(error, STATUS_UNAVAILABLE, "the intake journal is at journal.intake_max_bytes");
   }
-  return STATUS_OK;
+  return intake->options.disk ? disk_guard_check(intake->options.disk, error) : STATUS_OK;
 }
 
 struct sink intake_sink(struct intake *intake) {

@@ -9,6 +9,7 @@
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "collector/disk_guard.h"
 #include "collector/inbox_grouping.h"
 #include "collector/project_directory.h"
 #include "processor/payload_facts.h"
@@ -23,6 +24,7 @@ struct intake_options {
   const struct scrub *scrub;          // for all projects; NULL: nothing is scrubbed
   struct project_directory *projects; // each in its own way, in place of `scrub`; NULL: none
   struct inbox_grouping_options grouping;
+  struct disk_guard *disk; // asked before a body is read; NULL: nobody
   const struct clock *clock;
   struct metrics *metrics;
 };

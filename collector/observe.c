@@ -11,13 +11,11 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/statvfs.h>
 #include <zstd.h>
 
 #include "base/process_usage.h"
 
 #define DISK_NEAR_PERCENT 95
-#define EXPORTER_STUCK_NS (300 * NS_PER_S)
 #define LAG_RECORDS_MAX   10000
 
 struct observe {
@@ -154,10 +152,13 @@ static void check_ready(const struct observe *observe, struct ui_status *out) {
   if (atomic_bool_get(&observe->draining)) add_reason(out, "shutting down");
   check_budget(out, "the intake journal", out->intake.bytes, out->intake.bytes_max);
   check_budget(out, "the inbox", database_bytes(options->database), database_bytes_max(options->database));
-  if (out->disk_total_bytes && out->disk_free_bytes < out->disk_total_bytes / 100 * (100 - DISK_NEAR_PERCENT) &&
-      out->disk_free_bytes < (UINT64_C(1) << 30)) {
-    add_reason(out, "the disk has %" PRIu64 " MiB left", out->disk_free_bytes >> 20);
+  struct error disk = {""};
+  if (disk_guard_check(options->disk, &disk) != STATUS_OK) add_reason(out, "%s", disk.text);
+  if (pipeline_counts(options->pipeline).settling_waits) {
+    add_reason(out, "settling waits: the kept journal holds %" PRIu64 " of %" PRIu64 " MiB", out->kept.bytes >> 20,
+               out->kept.bytes_max >> 20);
   }
+  if (inbox_counts(options->inbox).failing) add_reason(out, "the inbox cannot be written");
   if (out->inbox.lag_records > LAG_RECORDS_MAX) {
     add_reason(out, "the inbox is %" PRIu64 " records behind", out->inbox.lag_records);
   }
@@ -166,7 +167,7 @@ static void check_ready(const struct observe *observe, struct ui_status *out) {
   struct delivery_status delivery;
   delivery_get_status(options->delivery, &delivery);
   uint64_t now_ns = clock_monotonic_ns(options->clock);
-  bool stuck = delivery.failing_since_ns && now_ns - delivery.failing_since_ns > EXPORTER_STUCK_NS;
+  bool stuck = delivery.failing_since_ns && now_ns - delivery.failing_since_ns > options->options->otlp_stuck_after_ns;
   if (stuck || delivery.state == DELIVERY_PAUSED) add_reason(out, "exporter otlp is stuck: %s", delivery.last_error);
 }
 
@@ -205,11 +206,9 @@ void observe_status(void *context, struct ui_status *out_status) {
       metrics_histogram(options->metrics, "culprit_journal_commit_seconds", "journal=\"intake\"", "");
   out_status->commit_p50_ms = (double)metrics_quantile_ns(commit, 0.5) / (double)NS_PER_MS;
   out_status->commit_p99_ms = (double)metrics_quantile_ns(commit, 0.99) / (double)NS_PER_MS;
-  struct statvfs disk;
-  if (statvfs(options->options->data_dir, &disk) == 0) {
-    out_status->disk_free_bytes = disk.f_bavail * disk.f_frsize;
-    out_status->disk_total_bytes = disk.f_blocks * disk.f_frsize;
-  }
+  struct disk_guard_space disk = disk_guard_look(options->disk);
+  out_status->disk_free_bytes = disk.free_bytes;
+  out_status->disk_total_bytes = disk.total_bytes;
   const struct {
     const char *name, *version;
   } libraries[] = {{"grpc", grpc_version_string()},

@@ -8,6 +8,7 @@
 #include "base/budget.h"
 #include "base/clock.h"
 #include "base/metrics.h"
+#include "collector/disk_guard.h"
 #include "collector/inbox.h"
 #include "collector/intake.h"
 #include "collector/options.h"
@@ -24,6 +25,7 @@ struct observe_options {
   const struct clock *clock;
   struct metrics *metrics;
   struct budget *budget;
+  struct disk_guard *disk;
   struct journal *intake_journal, *kept_journal;
   struct trace_facts *facts;
   struct pipeline *pipeline;

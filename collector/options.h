@@ -39,7 +39,8 @@ struct options {
 
   enum journal_sync journal_sync;
   uint64_t journal_sync_interval_ns;
-  uint64_t journal_intake_max_bytes, journal_kept_max_bytes, journal_segment_bytes, store_max_bytes;
+  uint64_t journal_intake_max_bytes, journal_kept_max_bytes, journal_disk_reserve, journal_segment_bytes,
+      store_max_bytes;
   uint64_t store_attachments_max_bytes; // of all attachments in the inbox
   uint64_t sentry_attachment_max_bytes; // of one that is kept; 0: none is
 
@@ -59,7 +60,7 @@ struct options {
   char *otlp_protocol;              // exporters.otlp.protocol: grpc, http/protobuf
   char *otlp_compression;           // none, gzip
   struct options_list otlp_headers; // exporters.otlp.headers: "name: value"
-  uint64_t otlp_timeout_ns;
+  uint64_t otlp_timeout_ns, otlp_max_backoff_ns, otlp_stuck_after_ns;
   char *otlp_ca_file, *otlp_cert_file, *otlp_key_file; // exporters.otlp.tls.*
   bool otlp_forward_metrics;                           // exporters.otlp.metrics
   bool otlp_forward_logs;                              // exporters.otlp.logs

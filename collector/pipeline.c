@@ -35,7 +35,7 @@ struct checkpoint {
 struct pipeline {
   struct pipeline_options options;
   struct thread thread;
-  struct atomic_bool_box stop;
+  struct atomic_bool_box stop, settling_waits;
   struct journal_reader *watch_reader, *settle_reader;
   struct payload_facts *watch_builder, *settle_builder; // for sections of another configuration
   struct buffer body;                                   // decompressed, for the rebuild
@@ -188,6 +188,7 @@ static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
     log_write(LOG_WARN, "pipeline", "kept journal refuses, settling waits", LOG_FIELDS(log_text("reason", error.text)));
   }
   pipeline->settle_held = status != STATUS_OK;
+  atomic_bool_set(&pipeline->settling_waits, pipeline->settle_held);
   if (pipeline->settle_held) return false;
   pipeline->settle_peeked = false;
   settled(pipeline, record->sequence);
@@ -306,6 +307,7 @@ uint64_t pipeline_decision_wait(const struct pipeline *pipeline) {
 
 struct pipeline_counts pipeline_counts(const struct pipeline *pipeline) {
   struct pipeline_counts counts = settle_counts(pipeline->settle);
+  counts.settling_waits = atomic_bool_get(&pipeline->settling_waits);
   counts.watched_sequence = atomic_u64_get(&pipeline->watched);
   counts.settled_sequence = atomic_u64_get(&pipeline->settled);
   return counts;

@@ -44,6 +44,7 @@ void pipeline_set_retention(struct pipeline *pipeline, uint64_t requests_ns);
 uint64_t pipeline_decision_wait(const struct pipeline *pipeline);
 
 struct pipeline_counts {
+  bool settling_waits; // for room in the kept journal
   uint64_t kept_items, dropped_items, late_items;
   uint64_t watched_sequence, settled_sequence;
 };

@@ -19,6 +19,10 @@ static void set_intake_budget(const struct reload_parts *parts, const struct opt
   journal_set_bytes_max(parts->intake_journal, fresh->journal_intake_max_bytes);
 }
 
+static void set_disk_reserve(const struct reload_parts *parts, const struct options *fresh) {
+  disk_guard_set_reserve(parts->disk, fresh->journal_disk_reserve);
+}
+
 static void set_kept_budget(const struct reload_parts *parts, const struct options *fresh) {
   journal_set_bytes_max(parts->kept_journal, fresh->journal_kept_max_bytes);
 }
@@ -53,6 +57,7 @@ static const struct {
     {"log_level", set_log_level},
     {"journal.intake_max_bytes", set_intake_budget},
     {"journal.kept_max_bytes", set_kept_budget},
+    {"journal.disk_reserve", set_disk_reserve},
     {"store.max_bytes", set_store_budget},
     {"memory.max_bytes", set_memory_budget},
     {"sampling.decision_wait", set_decision_wait},

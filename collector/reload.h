@@ -6,6 +6,7 @@
 #define COLLECTOR_RELOAD_H
 
 #include "base/budget.h"
+#include "collector/disk_guard.h"
 #include "collector/inbox.h"
 #include "collector/options.h"
 #include "collector/pipeline.h"
@@ -14,6 +15,7 @@
 
 struct reload_parts {
   struct budget *budget;
+  struct disk_guard *disk;
   struct journal *intake_journal, *kept_journal;
   struct database *database;
   struct inbox *inbox;

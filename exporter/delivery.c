@@ -174,6 +174,8 @@ static void succeeded(struct delivery *delivery, const struct delivery_result *r
   uint64_t accepted = delivery->items > result->rejected ? delivery->items - result->rejected : 0;
   metrics_add(delivery->sent, accepted);
   metrics_add(delivery->rejected, result->rejected);
+  if (delivery->options.backoff_min_ns > delivery->options.backoff_max_ns)
+    delivery->options.backoff_min_ns = delivery->options.backoff_max_ns;
   delivery->backoff_ns = delivery->options.backoff_min_ns;
   delivery->misconfigured = 0;
   mutex_lock(&delivery->lock);

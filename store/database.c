@@ -311,9 +311,10 @@ uint64_t database_bytes_max(const struct database *database) {
 enum status database_set_bytes_max(struct database *database, uint64_t bytes_max, struct error *error) {
   atomic_u64_set(&database->bytes_max, bytes_max);
   mutex_lock(&database->write_lock);
-  enum status status = limit_size(database, error);
+  connection_begin(database->writer); // the last transaction may have failed for want of just this, and that sticks
+  enum status status = limit_size(database, error), ended = connection_end(database->writer, error);
   mutex_unlock(&database->write_lock);
-  return status;
+  return status == STATUS_OK ? ended : status;
 }
 
 bool database_is_damaged(const struct database *database) {
