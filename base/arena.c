@@ -91,7 +91,8 @@ static struct arena_block *add_block(struct arena *arena, size_t bytes) {
   return block;
 }
 
-void *arena_alloc(struct arena *arena, size_t bytes) {
+// Not zeroed; *out_bytes: with padding.
+static void *take(struct arena *arena, size_t bytes, size_t *out_bytes) {
   size_t left = arena->max_bytes - arena->used_bytes;
   if (bytes == 0) bytes = 1;
   size_t padded = bytes > SIZE_MAX - (ALIGNMENT - 1) ? SIZE_MAX : (bytes + (ALIGNMENT - 1)) & ~(ALIGNMENT - 1);
@@ -108,7 +109,14 @@ void *arena_alloc(struct arena *arena, size_t bytes) {
   void *memory = block->bytes + block->used;
   block->used += padded;
   arena->used_bytes += padded;
-  return memset(memory, 0, padded);
+  *out_bytes = padded;
+  return memory;
+}
+
+void *arena_alloc(struct arena *arena, size_t bytes) {
+  size_t padded;
+  void *memory = take(arena, bytes, &padded);
+  return memory ? memset(memory, 0, padded) : NULL;
 }
 
 void *arena_alloc_array(struct arena *arena, size_t count, size_t bytes) {
@@ -125,9 +133,11 @@ struct slice arena_copy(struct arena *arena, struct slice bytes) {
     arena->exhausted = true;
     return slice_make(NULL, 0);
   }
-  uint8_t *copy = arena_alloc(arena, bytes.len + 1);
+  size_t padded;
+  uint8_t *copy = take(arena, bytes.len + 1, &padded);
   if (!copy) return slice_make(NULL, 0);
   if (bytes.len > 0) memcpy(copy, bytes.ptr, bytes.len);
+  memset(copy + bytes.len, 0, padded - bytes.len);
   return slice_make(copy, bytes.len);
 }
 

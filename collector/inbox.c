@@ -22,7 +22,7 @@
 
 #define CURSOR_NAME       "inbox"
 #define BATCH_WAIT_NS     (20 * NS_PER_MS)
-#define BATCH_BUSY_NS     (100 * NS_PER_MS)
+#define BATCH_BUSY_NS     (40 * NS_PER_MS)
 #define CURSOR_EVERY_NS   NS_PER_S
 #define WAIT_NS           (500 * NS_PER_MS)
 #define PAUSE_MIN_NS      (50 * NS_PER_MS)

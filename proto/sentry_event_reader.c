@@ -7,10 +7,12 @@
 #include <stdio.h>
 
 static const char ellipsis[] = "...";
+#define SCRATCH_BYTES 16384 // enough for the parts of most events
 
 void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena) {
   *reader = (struct sentry_event_reader){.arena = arena};
   buffer_init(&reader->scratch, SENTRY_EVENT_READER_JSON_BYTES_MAX);
+  buffer_reserve(&reader->scratch, SCRATCH_BYTES);
   buffer_init(&reader->notes, SENTRY_EVENT_READER_JSON_BYTES_MAX);
   json_writer_init(&reader->notes_writer, &reader->notes);
   json_begin_array(&reader->notes_writer);

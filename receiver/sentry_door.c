@@ -28,7 +28,7 @@
 
 #define KEPT_BYTES_MAX ((size_t)1 << 20) // a parser that read more is not kept
 #define JSON_COST      6u                // bytes of working memory for one of JSON: its parser, and what it becomes
-#define PARSER_POOL    8u
+#define PARSER_POOL    16u
 #define BASE64_MAX     SENTRY_DOOR_EVENT_BYTES_MAX
 
 enum { STATUSES = STATUS_INTERNAL + 1 };
@@ -560,7 +560,7 @@ static void clear_up(struct reading *reading) {
     admission_release(reading->door->admission, &reading->work);
   }
   if (reading->payloads) give_parser(reading->door, reading->payloads, reading->json_bytes);
-  json_parser_destroy(reading->headers);
+  if (reading->headers) give_parser(reading->door, reading->headers, SENTRY_ENVELOPE_HEADER_BYTES_MAX);
 }
 
 static enum status identify(struct reading *reading, struct error *error) {
@@ -571,7 +571,7 @@ static enum status identify(struct reading *reading, struct error *error) {
 }
 
 static enum status read_envelope(struct reading *reading, struct slice body, struct error *error) {
-  reading->headers = json_parser_create(SENTRY_ENVELOPE_HEADER_BYTES_MAX);
+  reading->headers = take_parser(reading->door);
   if (!reading->headers) return error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
   struct sentry_envelope envelope;
   enum status status = sentry_envelope_open(&envelope, reading->headers, body, error);
