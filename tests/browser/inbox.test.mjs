@@ -116,7 +116,7 @@ step('the issue shows its stack trace, the application first', async () => {
   await page.keyboard.press('w');
   await page.locator('.stack pre.raw', {hasText: /cart\.py\W+(line )?88/}).waitFor();
   await page.keyboard.press('w');
-  await page.getByRole('heading', {name: 'Why these are one error'}).waitFor();
+  await page.getByRole('heading', {name: 'Why is this here'}).waitFor();
   await assertAccessible(page, 'issue');
 });
 

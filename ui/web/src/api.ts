@@ -41,12 +41,26 @@ export interface Tag {
   values: {value: string; count: number}[];
 }
 
+export interface IssueHash {
+  hash: string;
+  algorithm: string;
+  variant: string;
+  title: string | null;
+  count: number;
+  first_seen?: string | null;
+  last_seen?: string | null;
+  merged_from: string | null;
+  split: boolean;
+  can_split: boolean;
+}
+
 export interface IssueDetail extends Issue {
   first_event: string | null;
   latest_event: string | null;
   tags: Tag[];
-  hashes: {hash: string; algorithm: string; variant: string}[];
-  history: {time: string; kind: string}[];
+  hashes: IssueHash[];
+  merged: {id: string; short_id: string}[];
+  history: {time: string; kind: string; issue?: string | null}[];
   hours: {time: string; count: number}[];
 }
 
@@ -400,6 +414,16 @@ export async function send<T>(method: 'POST' | 'PATCH' | 'DELETE', path: string,
     headers: {'Content-Type': 'application/json'},
     body: body === undefined ? undefined : JSON.stringify(body),
   });
+}
+
+// Answers the issue that is left.
+export async function mergeIssues(id: string, issues: string[]): Promise<IssueDetail> {
+  return send<IssueDetail>('POST', paths.issue(id) + '/merge', {issues});
+}
+
+// Answers the new issue.
+export async function splitHashes(id: string, hashes: string[]): Promise<IssueDetail> {
+  return send<IssueDetail>('POST', paths.issue(id) + '/unmerge', {hashes});
 }
 
 export async function setIssueStatus(id: string, status: IssueStatus): Promise<IssueDetail> {

@@ -2,7 +2,7 @@
 //
 // Reading an event document, which comes from outside and may hold anything anywhere: exceptions in the order a person
 // wants them, frames with library frames folded, and the parts that are just names and values.
-import type {Component, EventDocument, Exception, Frame} from './api';
+import type {EventDocument, Exception, Frame} from './api';
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -183,40 +183,4 @@ export function breadcrumbsOf(document: EventDocument): Breadcrumb[] {
 function isoOfSeconds(seconds: number): string {
   const ms = seconds * 1000;
   return Math.abs(ms) < 8.64e15 ? new Date(ms).toISOString() : String(seconds);
-}
-
-export interface ComponentRow {
-  depth: number;
-  label: string;
-  value: string | null; // a leaf
-  contributes: boolean;
-  hint: string | null;
-}
-
-const componentRowsMax = 400;
-
-// The grouping components from top to bottom, a leaf value in the row of its component where it is the only one.
-export function componentRows(root: Component): ComponentRow[] {
-  const found: ComponentRow[] = [];
-  const stack: {component: Component; depth: number; contributes: boolean}[] = [
-    {component: root, depth: 0, contributes: true},
-  ];
-  while (stack.length > 0 && found.length < componentRowsMax) {
-    const {component, depth, contributes} = stack.pop()!;
-    const does = contributes && component.contributes === true;
-    const values = Array.isArray(component.values) ? component.values : [];
-    const leaves = values.filter(value => !isRecord(value));
-    found.push({
-      depth,
-      label: text(component.name) || text(component.id),
-      value: leaves.length > 0 ? leaves.map(text).join(' ') : null,
-      contributes: does,
-      hint: component.hint ? text(component.hint) : null,
-    });
-    for (let i = values.length - 1; i >= 0; i--) {
-      const value = values[i];
-      if (isRecord(value)) stack.push({component: value as unknown as Component, depth: depth + 1, contributes: does});
-    }
-  }
-  return found;
 }

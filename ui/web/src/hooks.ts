@@ -159,12 +159,18 @@ export function startKeys(): void {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = event.target as HTMLElement | null;
     if (document.querySelector('dialog[open]')) return;
-    const typing = target && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+    const ticking = target instanceof HTMLInputElement && /^(checkbox|radio)$/.test(target.type);
+    const typing = target && !ticking && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
     if (typing) {
       if (event.key === 'Escape') target.blur();
       return;
     }
-    if ((event.key === 'Enter' || event.key === ' ') && target && /^(BUTTON|A|SUMMARY)$/.test(target.tagName)) return;
+    if (
+      (event.key === 'Enter' || event.key === ' ') &&
+      target &&
+      (ticking || /^(BUTTON|A|SUMMARY)$/.test(target.tagName))
+    )
+      return;
     for (let i = keyMaps.length - 1; i >= 0; i--) {
       const handler = keyMaps[i]!.current[event.key];
       if (!handler) continue;

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import type {Component, Exception, Frame} from '../src/api';
+import type {Exception, Frame} from '../src/api';
 import {
   breadcrumbsOf,
-  componentRows,
   exceptionsOf,
   frameLocation,
   framesOf,
@@ -136,31 +135,4 @@ test('messages, pairs and breadcrumbs in each of their forms', () => {
     [crumbs[0]!.timestamp, crumbs[0]!.category, crumbs[0]!.level],
     ['1970-01-01T00:00:01.500Z', 'http', 'info'],
   );
-});
-
-test('components: what is under a muted one does not count', () => {
-  const component = (
-    id: string,
-    contributes: boolean,
-    values: Component['values'],
-    hint: string | null = null,
-  ): Component => ({id, contributes, hint, values});
-  const found = componentRows(
-    component('app', true, [
-      component('frame', false, [component('function', true, ['f'])], 'non app frame'),
-      component('type', true, ['ValueError']),
-    ]),
-  );
-  assert.deepEqual(
-    found.map(row => [row.depth, row.label, row.value, row.contributes, row.hint]),
-    [
-      [0, 'app', null, true, null],
-      [1, 'frame', null, false, 'non app frame'],
-      [2, 'function', 'f', false, null],
-      [1, 'type', 'ValueError', true, null],
-    ],
-  );
-  let deep = component('leaf', true, ['x']);
-  for (let i = 0; i < 10000; i++) deep = component('c', true, [deep]);
-  assert.equal(componentRows(deep).length, 400);
 });

@@ -11,6 +11,7 @@ import {plural} from '../format';
 import {useKeys, usePolled} from '../hooks';
 import {navigate, replace, restoreScroll} from '../navigation';
 import {Failure, Loading, Stale} from '../parts/notice';
+import {MergeBar, useChoice, type Choice} from '../parts/merge';
 import {toast, toastFailure} from '../parts/toast';
 import {filterQuery, hrefs, isFiltered, noFilters, type Filters} from '../route';
 import {AllClear, FirstSteps} from './first_steps';
@@ -55,6 +56,7 @@ export function Inbox({filters}: {filters: Filters}) {
   const change = useChange(filters, issues, calm);
   const {list, error, refresh} = issues;
   const {shown} = calm;
+  const choice = useChoice(shown, query);
 
   const unresolved = filters.status === 'unresolved' ? shown.length : 0;
   document.title = (unresolved ? `(${unresolved}${issues.next ? '+' : ''}) ` : '') + 'Errors · culprit';
@@ -77,7 +79,10 @@ export function Inbox({filters}: {filters: Filters}) {
       ) : null}
       {!list && issues.loading ? <Loading what="errors" /> : null}
       {list && shown.length === 0 ? <Empty filters={filters} list={list} /> : null}
-      {shown.length > 0 ? <Table filters={filters} body={body} calm={calm} focus={focus} change={change} /> : null}
+      {shown.length > 0 ? (
+        <Table filters={filters} body={body} calm={calm} focus={focus} change={change} choice={choice} />
+      ) : null}
+      <MergeBar choice={choice} onDone={refresh} />
       {issues.next ? (
         <p class="more">
           <button type="button" disabled={issues.loadingMore} onClick={issues.loadMore}>
@@ -117,12 +122,14 @@ function Table({
   calm,
   focus,
   change,
+  choice,
 }: {
   filters: Filters;
   body: {current: HTMLTableSectionElement | null};
   calm: Calm;
   focus: RowFocus;
   change: Change;
+  choice: Choice;
 }) {
   const move = (by: number) => (): void => {
     calm.touch();
@@ -144,6 +151,11 @@ function Table({
     e: changeSelected('resolved'),
     m: changeSelected('muted'),
     u: changeSelected('unresolved'),
+    x: () => {
+      const issue = focus.selected();
+      calm.touch();
+      if (issue) choice.toggle(issue);
+    },
   });
   const onArrow = (event: KeyboardEvent): void => {
     if (event.key !== 'ArrowDown' && event.key !== 'ArrowUp') return;
@@ -166,7 +178,7 @@ function Table({
       </thead>
       <tbody ref={body}>
         {calm.shown.map(issue => (
-          <Row key={issue.id} issue={issue} fresh={calm.fresh.has(issue.id)} onChange={change} />
+          <Row key={issue.id} issue={issue} fresh={calm.fresh.has(issue.id)} choice={choice} onChange={change} />
         ))}
       </tbody>
     </table>

@@ -5,6 +5,7 @@ import type {Issue, IssueStatus} from '../api';
 import {plural, short} from '../format';
 import {Icon} from '../parts/icon';
 import {levelClass, StatusBadge} from '../parts/level';
+import {Pick, type Choice} from '../parts/merge';
 import {Sparkline} from '../parts/sparkline';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
@@ -40,15 +41,20 @@ function Actions({issue, onChange}: {issue: Issue; onChange: (issue: Issue, stat
 interface RowProps {
   issue: Issue;
   fresh: boolean;
+  choice: Choice;
   onChange: (issue: Issue, status: IssueStatus) => void;
 }
 
-export function Row({issue, fresh, onChange}: RowProps) {
+export function Row({issue, fresh, choice, onChange}: RowProps) {
   const services = issue.services.slice(0, 2);
   const type = issue.type || issue.title;
   return (
-    <tr data-issue={issue.id} class={`issue ${levelClass(issue.level)}${fresh ? ' fresh' : ''}`}>
+    <tr
+      data-issue={issue.id}
+      class={`issue ${levelClass(issue.level)}${fresh ? ' fresh' : ''}${choice.has(issue) ? ' chosen' : ''}`}
+    >
       <td class="what">
+        <Pick issue={issue} choice={choice} />
         <a class="title" href={hrefs.issue(issue.id)}>
           <strong>
             <Text text={type} />

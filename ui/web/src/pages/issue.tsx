@@ -15,8 +15,10 @@ import {
 import {exact, localTime, parseTime, plural} from '../format';
 import {useKeys, usePolled} from '../hooks';
 import {eventMarkdown} from '../markdown';
-import {navigate, restoreScroll} from '../navigation';
+import {navigate, replace, restoreScroll} from '../navigation';
 import {CopyButton} from '../parts/copy';
+import {Grouping} from '../parts/grouping';
+import {Hashes} from '../parts/hashes';
 import {Icon} from '../parts/icon';
 import {Level, StatusBadge} from '../parts/level';
 import {Failure, Loading, Stale} from '../parts/notice';
@@ -26,7 +28,7 @@ import {toast, toastFailure} from '../parts/toast';
 import {hrefs} from '../route';
 import {visible} from '../text';
 import {EventBody} from './issue_event';
-import {Charts, Events, Grouping, History, Tags} from './issue_facts';
+import {Charts, Events, History, Tags} from './issue_facts';
 import {Highlights} from './issue_highlights';
 import {IssueFeedback} from './issue_items';
 import {AroundIt} from './issue_request';
@@ -71,6 +73,11 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
     o: () => request && navigate(hrefs.request(request, event.data?.span_id)),
   });
   document.title = (issue ? visible(issue.title) : 'Error') + ' · culprit';
+  // A merged error's address leads to what it is a part of now.
+  const moved = issue !== null && issue.id !== id ? hrefs.issue(issue.id, eventId ?? undefined) : null;
+  useLayoutEffect(() => {
+    if (moved) replace(moved);
+  }, [moved]);
   const ready = issue !== null;
   useLayoutEffect(() => {
     if (ready) restoreScroll();
@@ -128,11 +135,17 @@ export function IssuePage({id, eventId}: {id: string; eventId: string | null}) {
         <aside class="narrow" aria-label="About this error">
           <Tags tags={issue.tags} />
           {event.data?.grouping?.variants ? <Grouping grouping={event.data.grouping} /> : null}
+          <Hashes issue={issue} current={hashesOf(event.data)} onDone={refresh} />
           <History issue={issue} />
         </aside>
       </div>
     </article>
   );
+}
+
+function hashesOf(event: EventDetail | null): ReadonlySet<string> {
+  const variants = Object.values(event?.grouping?.variants ?? {});
+  return new Set(variants.map(variant => variant.hash).filter((hash): hash is string => Boolean(hash)));
 }
 
 function Head({issue, onChange}: {issue: IssueDetail; onChange: (status: IssueStatus) => void}) {

@@ -7,17 +7,14 @@ import {
   ApiError,
   paths,
   tagValuesMax,
-  type EventDetail,
   type EventList,
   type EventSummary,
   type IssueDetail,
   type Tag,
 } from '../api';
-import {componentRows} from '../event';
 import {exact, percent, plural} from '../format';
 import {usePolled} from '../hooks';
 import {dayBars, hourBars, type Bar} from '../hours';
-import {Id} from '../parts/copy';
 import {Loading} from '../parts/notice';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
@@ -144,60 +141,15 @@ function ManyValued({tag}: {tag: Tag}) {
   );
 }
 
-export function Grouping({grouping}: {grouping: NonNullable<EventDetail['grouping']>}) {
-  const variants = Object.entries(grouping.variants).sort(
-    ([, a], [, b]) => Number(b.contributes) - Number(a.contributes),
-  );
-  return (
-    <section class="grouping">
-      <h2>Why these are one error</h2>
-      <p class="dim">
-        Events are one error when what is marked here is the same in them. <Text text={grouping.algorithm} />
-      </p>
-      {variants.map(([name, variant]) => (
-        <details key={name} open={variant.contributes} class={variant.contributes ? '' : 'muted'}>
-          <summary>
-            <strong>
-              <Text text={name} />
-            </strong>{' '}
-            <span class="badge">{variant.contributes ? 'used' : 'not used'}</span>
-          </summary>
-          {variant.hash ? (
-            <p>
-              <Id id={variant.hash} what="hash" />
-            </p>
-          ) : null}
-          <ul class="components">
-            {componentRows(variant.component).map((row, index) => (
-              <li key={index} class={row.contributes ? '' : 'muted'} data-depth={Math.min(row.depth, 6)}>
-                <span aria-hidden="true">{row.contributes ? '✓ ' : '· '}</span>
-                <span class="offscreen">{row.contributes ? 'counts: ' : 'does not count: '}</span>
-                <Text text={row.label} />
-                {row.value !== null ? (
-                  <code>
-                    <Text text={row.value} />
-                  </code>
-                ) : null}
-                {row.hint ? (
-                  <span class="hint">
-                    <Text text={row.hint} />
-                  </span>
-                ) : null}
-              </li>
-            ))}
-          </ul>
-        </details>
-      ))}
-    </section>
-  );
-}
-
 const kinds: Record<string, string> = {
   first_seen: 'Seen for the first time',
   regressed: 'Came back',
   resolved: 'Resolved',
   unresolved: 'Reopened',
   muted: 'Muted',
+  merged: 'Merged into this one',
+  split_off: 'Split off',
+  split_from: 'Split from',
 };
 
 export function History({issue}: {issue: IssueDetail}) {
@@ -209,26 +161,19 @@ export function History({issue}: {issue: IssueDetail}) {
           .sort((a, b) => b.time.localeCompare(a.time))
           .map((entry, index) => (
             <li key={index}>
-              <span>{kinds[entry.kind] ?? <Text text={entry.kind} />}</span>
+              <span>
+                {kinds[entry.kind] ?? <Text text={entry.kind} />}
+                {entry.issue ? (
+                  <span class="dim">
+                    {' '}
+                    <Text text={entry.issue} />
+                  </span>
+                ) : null}
+              </span>
               <Ago time={entry.time} />
             </li>
           ))}
       </ol>
-      {issue.hashes.length > 0 ? (
-        <details class="hashes">
-          <summary>{plural(issue.hashes.length, 'hash', 'hashes')}</summary>
-          <ul>
-            {issue.hashes.map(hash => (
-              <li key={hash.hash}>
-                <Id id={hash.hash} what="hash" />
-                <span class="dim">
-                  <Text text={`${hash.variant}, ${hash.algorithm}`} />
-                </span>
-              </li>
-            ))}
-          </ul>
-        </details>
-      ) : null}
     </section>
   );
 }

@@ -35,6 +35,8 @@ const help: [string, [string, string][]][] = [
       ['e', 'resolve'],
       ['m', 'mute'],
       ['u', 'reopen'],
+      ['x', 'choose, several of them to merge'],
+      ['m', 'merge those chosen'],
       ['f', 'filter by text'],
     ],
   ],
