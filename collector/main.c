@@ -19,6 +19,7 @@
 #include "collector/demo.h"
 #include "collector/explain.h"
 #include "collector/project_command.h"
+#include "collector/rules_command.h"
 
 enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -246,6 +247,11 @@ static int project(const struct command *command, int argc, char **argv) {
   return project_command_main(argc, argv);
 }
 
+static int rules(const struct command *command, int argc, char **argv) {
+  (void)command;
+  return rules_command_main(argc, argv);
+}
+
 // --- the table ------------------------------------------------------------------------------------------------------
 
 static const struct command commands[] = {
@@ -268,6 +274,8 @@ static const struct command commands[] = {
      explain},
     {"project", "create|list|key|revoke|rules …", "Projects that Sentry SDKs send to, their DSNs and grouping rules.",
      "", project},
+    {"rules", "check|explain …", "Says what is wrong in files of grouping rules, and what rules make of events.", "",
+     rules},
     {"version", "", "Prints the version.", "\n  --help   this text\n", version},
 };
 

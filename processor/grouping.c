@@ -41,6 +41,7 @@ enum status grouping_config_create(const struct grouping_config_options *options
   if (own) builtin = slice_make(grouping_builtin_rules, grouping_builtin_rules_len);
   enum status status = options->without_builtin ? STATUS_OK : grouping_rules_read(&config->rules, builtin, error);
   ASSERT(!own || status == STATUS_OK || status == STATUS_NO_MEMORY);
+  config->rules.builtin_count = config->rules.rule_count;
   if (status == STATUS_OK) {
     status = grouping_rules_read(&config->rules, options->enhancements, error);
     if (status != STATUS_OK && error != NULL) error_prefix(error, "stack trace rules: ");
@@ -97,19 +98,20 @@ static enum status mark_stacks(struct grouping_work *work) {
   work->thread_stacks = arena_alloc_array(work->arena, event->thread_count, sizeof(*work->thread_stacks));
   if (work->exception_stacks == NULL || work->thread_stacks == NULL) return STATUS_NO_MEMORY;
   enum status status = STATUS_OK;
+  struct grouping_subject subject = {.platform = event->platform, .watcher = work->watcher};
   for (uint32_t i = 0; i < event->exception_count && status == STATUS_OK; i++) {
     struct sentry_exception *exception = &event->exceptions[i];
     if (exception->stacktrace.frame_count == 0) continue;
-    status = grouping_stack_mark(index, &exception->stacktrace, event->platform, exception, work->arena,
-                                 &work->exception_stacks[i]);
+    subject.exception = exception;
+    status = grouping_stack_mark(index, &exception->stacktrace, &subject, work->arena, &work->exception_stacks[i]);
   }
+  subject.exception = NULL;
   for (uint32_t i = 0; i < event->thread_count && status == STATUS_OK; i++) {
     if (event->threads[i].stacktrace.frame_count == 0) continue;
-    status = grouping_stack_mark(index, &event->threads[i].stacktrace, event->platform, NULL, work->arena,
-                                 &work->thread_stacks[i]);
+    status = grouping_stack_mark(index, &event->threads[i].stacktrace, &subject, work->arena, &work->thread_stacks[i]);
   }
   if (status == STATUS_OK) {
-    status = grouping_stack_mark(index, &event->stacktrace, event->platform, NULL, work->arena, &work->event_stack);
+    status = grouping_stack_mark(index, &event->stacktrace, &subject, work->arena, &work->event_stack);
   }
   return status;
 }
@@ -317,7 +319,13 @@ static void add_variants(struct grouping_work *work, const struct grouping_finge
 
 enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
                              struct grouping_result *out_result) {
-  struct grouping_work work = {.config = config, .event = event, .arena = arena};
+  return grouping_compute_watched(config, event, arena, NULL, out_result);
+}
+
+enum status grouping_compute_watched(const struct grouping_config *config, struct sentry_event *event,
+                                     struct arena *arena, const struct grouping_watcher *watcher,
+                                     struct grouping_result *out_result) {
+  struct grouping_work work = {.config = config, .event = event, .arena = arena, .watcher = watcher};
   struct grouping_result result = {.fingerprint = event->fingerprint, .fingerprint_count = event->fingerprint_count};
   enum status status = mark_stacks(&work);
   if (status != STATUS_OK) return status;
@@ -333,6 +341,9 @@ enum status grouping_compute(const struct grouping_config *config, struct sentry
       if (result.fingerprint == NULL) return STATUS_NO_MEMORY;
       for (uint32_t i = 0; i < rule->value_count; i++) result.fingerprint[i] = arena_copy(arena, rule->values[i]);
       title = grouping_fingerprint_expand(rule->title, event, arena);
+      result.fingerprint_rule = rule->text;
+      result.fingerprint_line = rule->line;
+      result.fingerprint_builtin = rule->builtin;
     }
     add_variants(&work, rule, &result);
   }

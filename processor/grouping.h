@@ -67,12 +67,32 @@ struct grouping_result {
   struct slice type, value;  // of the main exception
   struct slice *fingerprint; // the event's or its rule's, variables as written; empty: {{ default }}
   uint32_t fingerprint_count;
+  struct slice fingerprint_rule; // the line of the rule that matched; empty: none did
+  uint32_t fingerprint_line;     // its number
+  bool fingerprint_builtin;      // in the built-in text
 };
 // Trims function names (the untrimmed one goes to raw_function), applies the rules to the event's frames (in_app is set
 // on every frame), then computes. Everything in the result lives in the arena, the event or the configuration.
 // STATUS_NO_MEMORY when the arena is full.
 enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
                              struct grouping_result *out_result);
+
+// What a stack-trace rule did, told while computing, for explanations. The same may be told more than once.
+struct grouping_effect {
+  const struct sentry_frame *frame; // NULL: to the stack trace as a whole
+  struct slice action;              // "-app", "+group", "category=x", "max-frames=3"
+  struct slice rule;                // its line
+  uint32_t line;                    // its number
+  bool builtin;                     // in the built-in text
+};
+struct grouping_watcher {
+  void (*on_effect)(void *context, const struct grouping_effect *effect);
+  void *context;
+};
+enum status grouping_compute_watched(const struct grouping_config *config, struct sentry_event *event,
+                                     struct arena *arena, const struct grouping_watcher *watcher,
+                                     struct grouping_result *out_result);
+
 // {"app":{"hash":…,"contributes":…,"description":…,"component":{…}},…}
 void grouping_write_variants(const struct grouping_result *result, struct json_writer *writer);
 // {"id":…,"contributes":…,"hint":…,"values":["…" or a nested component,…]}

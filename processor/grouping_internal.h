@@ -28,6 +28,7 @@ struct grouping_work {
   const struct grouping_config *config;
   struct sentry_event *event;
   struct arena *arena;                                                  // running out is looked at in the end
+  const struct grouping_watcher *watcher;                               // NULL: nobody asks
   struct grouping_stack *exception_stacks, *thread_stacks, event_stack; // as many as the event has
   const struct sentry_exception *main_exception;                        // marked by exception groups; NULL: the last
   const struct grouping_component *raised; // "app" of the last exception; NULL: it has no stack

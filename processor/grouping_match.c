@@ -335,8 +335,40 @@ static void reach(const struct grouping_stack *stack, const struct grouping_acti
   *out_to = action->range == GROUPING_RANGE_FRAME ? i + 1 : action->range == GROUPING_RANGE_UP ? stack->count : i;
 }
 
+static struct slice action_text(const struct grouping_stack *stack, const struct grouping_action *action) {
+  static const char *const variables[] = {[GROUPING_MAX_FRAMES] = "max-frames",
+                                          [GROUPING_MIN_FRAMES] = "min-frames",
+                                          [GROUPING_INVERT_STACKTRACE] = "invert-stacktrace"};
+  switch (action->kind) {
+  case GROUPING_ACTION_APP: return action->flag ? SLICE_LITERAL("+app") : SLICE_LITERAL("-app");
+  case GROUPING_ACTION_GROUP: return action->flag ? SLICE_LITERAL("+group") : SLICE_LITERAL("-group");
+  case GROUPING_ACTION_CATEGORY: {
+    struct slice category = stack->index->rules->categories[action->category];
+    return arena_printf(stack->arena, "category=%.*s", SLICE_PRINTF(category));
+  }
+  case GROUPING_ACTION_VARIABLE: break;
+  }
+  return arena_printf(stack->arena, "%s=%u", variables[action->variable], action->value);
+}
+
+// What the running rule did to a frame, or to the whole stack trace.
+static void tell(const struct grouping_stack *stack, const struct grouping_action *action,
+                 const struct sentry_frame *frame) {
+  if (stack->watcher == NULL) return;
+  const struct grouping_rules *rules = stack->index->rules;
+  const struct grouping_effect effect = {.frame = frame,
+                                         .action = action_text(stack, action),
+                                         .rule = stack->rule->text,
+                                         .line = stack->rule->line,
+                                         .builtin = stack->rule < rules->rules + rules->builtin_count};
+  stack->watcher->on_effect(stack->watcher->context, &effect);
+}
+
 static void mark(struct grouping_stack *stack, const struct grouping_action *action, uint32_t i) {
-  if (action->kind == GROUPING_ACTION_CATEGORY) set_category(stack, i, action->category);
+  if (action->kind == GROUPING_ACTION_CATEGORY) {
+    set_category(stack, i, action->category);
+    tell(stack, action, stack->frames[i].frame);
+  }
   if (action->kind != GROUPING_ACTION_APP) return;
   uint32_t from, to;
   reach(stack, action, i, &from, &to);
@@ -345,6 +377,7 @@ static void mark(struct grouping_stack *stack, const struct grouping_action *act
     enum sentry_in_app in_app = action->flag ? SENTRY_IN_APP_YES : SENTRY_IN_APP_NO;
     stack->frames[at].in_app_changed |= frame->in_app != in_app;
     frame->in_app = in_app;
+    tell(stack, action, frame);
     if (action->flag) {
       set_bit(stack->app_set, at);
     } else {
@@ -364,10 +397,14 @@ static uint32_t next_match(const struct grouping_stack *stack, uint32_t from) {
 }
 
 enum status grouping_stack_mark(const struct grouping_index *index, struct sentry_stacktrace *trace,
-                                struct slice platform, const struct sentry_exception *exception, struct arena *arena,
+                                const struct grouping_subject *subject, struct arena *arena,
                                 struct grouping_stack *out_stack) {
   const struct grouping_rules *rules = index->rules;
-  struct grouping_stack stack = {.index = index, .exception = exception, .count = trace->frame_count, .arena = arena};
+  struct grouping_stack stack = {.index = index,
+                                 .exception = subject->exception,
+                                 .count = trace->frame_count,
+                                 .arena = arena,
+                                 .watcher = subject->watcher};
   stack.words = (stack.count + 63) / 64;
   size_t set_bytes = stack.words * sizeof(uint64_t);
   stack.frames = arena_alloc_array(arena, stack.count, sizeof(*stack.frames));
@@ -377,11 +414,12 @@ enum status grouping_stack_mark(const struct grouping_index *index, struct sentr
   stack.app_set = stack.family_sets + (size_t)FAMILIES * stack.words;
   stack.rule_set = stack.app_set + stack.words;
   for (uint32_t i = 0; i < stack.count; i++) {
-    if (!prepare_frame(&stack, i, &trace->frames[i], platform)) return STATUS_NO_MEMORY;
+    if (!prepare_frame(&stack, i, &trace->frames[i], subject->platform)) return STATUS_NO_MEMORY;
   }
   for (uint32_t r = 0; r < rules->rule_count && stack.count > 0; r++) {
     const struct grouping_rule *rule = &rules->rules[r];
     if (!rule->marks || !match_rule(&stack, rule)) continue;
+    stack.rule = rule;
     for (uint32_t i = next_match(&stack, 0); i < stack.count; i = next_match(&stack, i + 1)) {
       for (uint32_t a = 0; a < rule->action_count; a++) mark(&stack, &rule->actions[a], i);
     }
@@ -402,6 +440,7 @@ static void group(struct grouping_stack *stack, const struct grouping_action *ac
     if (action->kind == GROUPING_ACTION_GROUP && frames[at].contributes != action->flag) {
       frames[at].contributes = action->flag;
       frames[at].hint = action->hint;
+      tell(stack, action, stack->frames[at].frame);
     } else if (action->kind == GROUPING_ACTION_APP && stack->frames[at].in_app_changed && frames[at].hint == NULL) {
       frames[at].hint = action->hint;
     }
@@ -414,11 +453,13 @@ void grouping_stack_group(struct grouping_stack *stack, struct grouping_componen
   for (uint32_t r = 0; r < rules->rule_count && stack->count > 0; r++) {
     const struct grouping_rule *rule = &rules->rules[r];
     if (!rule->groups || !match_rule(stack, rule)) continue;
+    stack->rule = rule;
     for (uint32_t i = next_match(stack, 0); i < stack->count; i = next_match(stack, i + 1)) {
       for (uint32_t a = 0; a < rule->action_count; a++) {
         const struct grouping_action *action = &rule->actions[a];
         if (action->kind == GROUPING_ACTION_VARIABLE) {
           variables[action->variable] = action->value;
+          tell(stack, action, NULL);
         } else if (action->kind != GROUPING_ACTION_CATEGORY) {
           group(stack, action, i, frames);
         }

@@ -39,12 +39,21 @@ struct grouping_stack {
   uint8_t families;      // that occur
   uint64_t *atom_sets, *family_sets, *app_set, *rule_set;
   struct arena *arena;
+  const struct grouping_watcher *watcher; // NULL: nobody asks
+  const struct grouping_rule *rule;       // that is running
+};
+
+// Whose stack trace it is.
+struct grouping_subject {
+  struct slice platform;                    // of the event
+  const struct sentry_exception *exception; // NULL: not an exception's
+  const struct grouping_watcher *watcher;   // told what the rules do; NULL: nobody asks
 };
 
 // Trims function names (the untrimmed one goes to raw_function), then runs the rules that mark frames: afterwards
 // in_app is set on every frame. STATUS_NO_MEMORY.
 enum status grouping_stack_mark(const struct grouping_index *index, struct sentry_stacktrace *trace,
-                                struct slice platform, const struct sentry_exception *exception, struct arena *arena,
+                                const struct grouping_subject *subject, struct arena *arena,
                                 struct grouping_stack *out_stack);
 // Runs the rules that change what contributes, max-frames included, over the components of the stack's frames.
 // *out_min_frames is 0 when no rule sets it. Takes the stack's scratch, hence not const.

@@ -88,6 +88,7 @@ struct grouping_rules {
   struct slice *categories;
   uint32_t atom_count, atom_capacity;
   uint32_t rule_count, rule_capacity;
+  uint32_t builtin_count; // of the rules, from the first; set by who read them
   uint32_t category_count;
 };
 
