@@ -13,6 +13,7 @@
 #include "collector/inbox_attempt.h"
 #include "processor/payload_facts.h"
 #include "proto/otlp_json.h"
+#include "proto/sentry_item.h"
 #include "store/cursor_store.h"
 #include "store/project_store.h"
 #include "tests/unit/store/temporary.h"
@@ -203,6 +204,35 @@ static void append_healthy(struct fixture *fixture) {
               "\"eee19b7ec3c1b174\",\"name\":\"ok\",\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\"}]}]}]}");
 }
 
+// What comes beside an event: as many of each as said. The event of an attachment is named by `number`.
+static void append_items(struct fixture *fixture, unsigned number, unsigned attachments, unsigned discards) {
+  struct buffer body;
+  buffer_init(&body, 64 << 20);
+  for (unsigned i = 0; i < attachments + discards; i++) {
+    struct sentry_item item = {.kind = SENTRY_ITEM_DISCARDED,
+                               .discarded = {SLICE_LITERAL("before_send"), SLICE_LITERAL("error"), 1}};
+    char name[32];
+    if (i < attachments) {
+      snprintf(name, sizeof name, "%u-%u", number, i);
+      item = (struct sentry_item){
+          .kind = SENTRY_ITEM_ATTACHMENT,
+          .attachment = {.filename = slice_from_cstr(name), .bytes = 4, .data = SLICE_LITERAL("data")}};
+      snprintf(item.attachment.event_id, sizeof item.attachment.event_id, "%032x", number);
+    }
+    sentry_item_write(&body, &item);
+  }
+  struct error error = {0};
+  struct journal_entry entry = {.kind = JOURNAL_ITEMS,
+                                .project = PROJECT_STORE_DEFAULT,
+                                .item_count = attachments + discards,
+                                .received_ns = clock_wall_ns(clock_system()),
+                                .body = buffer_slice(&body)};
+  assert_int_equal(journal_append(fixture->journal, &entry, NULL, NULL, &error), STATUS_OK);
+  assert_int_equal(journal_flush(fixture->journal), STATUS_OK);
+  fixture->appended++;
+  buffer_finish(&body);
+}
+
 static void append_event(struct fixture *fixture, const char *json) {
   append(fixture, JOURNAL_EVENTS, (struct slice){0}, slice_from_cstr(json));
 }
@@ -346,6 +376,45 @@ static void sdk_events_are_taken(void **state) {
   assert_int_equal(ask(fixture, "SELECT count FROM issue_tag WHERE key = 'browser' AND value = 'Firefox'"), 1);
 }
 
+static void what_comes_beside_events_is_taken_once(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  append_event(fixture, "{\"event_id\":\"00000000000000000000000000000001\",\"message\":\"hello\"}");
+  append_items(fixture, 1, 2, 0);
+  append_items(fixture, 1, 0, 3);
+  settle(fixture);
+  stop(fixture);
+  start(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM attachment JOIN event USING (event_id, project_id)"), 2);
+  assert_int_equal(ask(fixture, "SELECT quantity FROM discarded"), 3);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM issue"), 1);
+  assert_int_equal(inbox_counts(fixture->inbox).quarantined, 0);
+}
+
+static void items_of_many_records_fill_many_batches(void **state) {
+  struct fixture *fixture = *state;
+  for (unsigned number = 1; number <= 40; number++) {
+    append_items(fixture, number, 30, 0);
+    append_items(fixture, number, 0, 201);
+  }
+  start(fixture);
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM attachment"), 40 * 30);
+  assert_int_equal(ask(fixture, "SELECT quantity FROM discarded"), 40 * 201);
+}
+
+static void items_that_cannot_be_read_are_put_aside(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  append(fixture, JOURNAL_ITEMS, (struct slice){0}, SLICE_LITERAL("{}\n{\"type\":\"feedback\",\"length\":0}\n\n"));
+  append(fixture, JOURNAL_ITEMS, (struct slice){0}, SLICE_LITERAL("\xff"));
+  append_items(fixture, 1, 1, 0);
+  settle(fixture);
+  assert_int_equal(inbox_counts(fixture->inbox).quarantined, 2);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM attachment"), 1);
+}
+
 static void a_record_may_hold_more_errors_than_a_batch(void **state) {
   struct fixture *fixture = *state;
   struct buffer json;
@@ -483,6 +552,9 @@ int main(void) {
       INBOX_TEST(a_restart_goes_on_at_the_cursor),
       INBOX_TEST(a_lost_cursor_counts_nothing_twice),
       INBOX_TEST(sdk_events_are_taken),
+      INBOX_TEST(what_comes_beside_events_is_taken_once),
+      INBOX_TEST(items_of_many_records_fill_many_batches),
+      INBOX_TEST(items_that_cannot_be_read_are_put_aside),
       INBOX_TEST(a_record_may_hold_more_errors_than_a_batch),
       INBOX_TEST(a_locked_database_delays_and_loses_nothing),
       INBOX_TEST(a_record_the_database_refuses_is_put_aside_alone),

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "processor/scrub.h"
+#include "proto/sentry_item.h"
 #include "store/event_summary.h"
 #include "tests/unit/processor/facts_fixture.h"
 #include "tests/unit/store/temporary.h"
@@ -143,7 +144,7 @@ static uint32_t records(struct fixture *fixture, struct journal_record *out_last
       buffer_append_slice(body, plain);
     }
     struct record_facts facts;
-    if (record.kind != JOURNAL_METRICS) {
+    if (record.kind != JOURNAL_METRICS && record.kind != JOURNAL_ITEMS) {
       assert_int_equal(record_facts_decode(record.section, &facts), STATUS_OK);
       assert_int_equal(facts.item_count, record.item_count);
     }
@@ -265,6 +266,54 @@ static void test_an_event_is_stored_with_its_trace_and_request(void **state) {
   buffer_finish(&body);
 }
 
+static void write_items(struct buffer *out, const char *message, const char *filename, struct slice data) {
+  const char *id = "9ec79c33ec9942ab8353589fcb2e04dc";
+  struct sentry_item attachment = {
+      .kind = SENTRY_ITEM_ATTACHMENT,
+      .attachment = {.filename = slice_from_cstr(filename), .bytes = data.len, .data = data}};
+  struct sentry_item feedback = {.kind = SENTRY_ITEM_FEEDBACK,
+                                 .feedback = {.name = SLICE_LITERAL("Al"),
+                                              .email = SLICE_LITERAL("al@people.example"),
+                                              .message = slice_from_cstr(message),
+                                              .url = SLICE_LITERAL("http://x.example/a?b=1")}};
+  memcpy(attachment.attachment.event_id, id, 33);
+  memcpy(feedback.feedback.id, id, 33);
+  sentry_item_write(out, &attachment);
+  sentry_item_write(out, &feedback);
+}
+
+static void test_words_of_people_are_scrubbed(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer clean, dirty, body;
+  struct journal_record record;
+  buffer_init(&clean, 1 << 20);
+  buffer_init(&dirty, 1 << 20);
+  buffer_init(&body, 1 << 20);
+  const struct slice data = SLICE_LITERAL("mail me@people.example\n{}");
+  write_items(&clean, "it is slow", "a.txt", data);
+  assert_int_equal(submit(fixture, JOURNAL_ITEMS, buffer_slice(&clean)), STATUS_OK);
+  assert_int_equal(records(fixture, &record, &body), 1);
+  assert_int_equal(record.kind, JOURNAL_ITEMS);
+  assert_int_equal(record.project, 7);
+  assert_int_equal(record.item_count, 2);
+  assert_true(slice_equal(buffer_slice(&body), buffer_slice(&clean))); // as it came
+
+  write_items(&dirty, "write to me@people.example", "me@people.example.txt", data);
+  assert_int_equal(submit(fixture, JOURNAL_ITEMS, buffer_slice(&dirty)), STATUS_OK);
+  assert_int_equal(records(fixture, &record, &body), 2);
+  buffer_clear(&clean);
+  write_items(&clean, "write to [email]", "[email]", data); // the address in its own field stays, and the bytes do
+  assert_true(slice_equal(buffer_slice(&body), buffer_slice(&clean)));
+  check_balance(fixture, 4, 0, 0);
+
+  assert_int_equal(submit(fixture, JOURNAL_ITEMS, SLICE_LITERAL("{}\n{\"type\":\"feedback\"}\n\n")), STATUS_INVALID);
+  assert_int_equal(submit(fixture, JOURNAL_ITEMS, SLICE_LITERAL("nothing")), STATUS_INVALID);
+  assert_int_equal(records(fixture, &record, &body), 2);
+  buffer_finish(&clean);
+  buffer_finish(&dirty);
+  buffer_finish(&body);
+}
+
 static void test_malformed_is_refused_at_once(void **state) {
   struct fixture *fixture = *state;
   struct slice broken = SLICE_LITERAL("\x0a\x05xx");
@@ -364,6 +413,7 @@ int main(void) {
       TEST(test_what_is_accepted_is_stored_as_it_came),
       TEST(test_partial_rejection_stores_the_rest),
       TEST(test_an_event_is_stored_with_its_trace_and_request),
+      TEST(test_words_of_people_are_scrubbed),
       TEST(test_malformed_is_refused_at_once),
       TEST(test_a_failing_journal_is_said),
       TEST(test_drain_refuses),
