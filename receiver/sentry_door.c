@@ -23,6 +23,7 @@
 #include "proto/sentry_trace.h"
 #include "receiver/sentry_keep.h"
 #include "receiver/sentry_report.h"
+#include "receiver/sentry_type.h"
 #include "receiver/sentry_unwrap.h"
 #include "receiver/sentry_upload.h"
 
@@ -31,99 +32,16 @@
 #define PARSER_POOL    16u
 #define BASE64_MAX     SENTRY_DOOR_EVENT_BYTES_MAX
 
-enum { STATUSES = STATUS_INTERNAL + 1 };
-
-// What is done with items of a type.
-enum handling {
-  HANDLING_EVENT,
-  HANDLING_TRANSACTION,
-  HANDLING_SPANS,
-  HANDLING_LOGS,
-  HANDLING_OTEL_LOG,
-  HANDLING_CLIENT_REPORT,
-  HANDLING_USER_REPORT,
-  HANDLING_FEEDBACK,
-  HANDLING_ATTACHMENT,
-  HANDLING_COUNT
-};
-
-static const struct item_type {
-  const char *name;
-  enum handling handling;
-  size_t bytes_max; // of one item; 0: the request's limit
-} item_types[] = {
-    {"event", HANDLING_EVENT, SENTRY_DOOR_EVENT_BYTES_MAX},
-    {"transaction", HANDLING_TRANSACTION, SENTRY_DOOR_EVENT_BYTES_MAX},
-    {"span", HANDLING_SPANS, SENTRY_DOOR_CONTAINER_BYTES_MAX},
-    {"log", HANDLING_LOGS, SENTRY_DOOR_LOGS_BYTES_MAX},
-    {"otel_log", HANDLING_OTEL_LOG, SENTRY_DOOR_LOGS_BYTES_MAX},
-    {"client_report", HANDLING_CLIENT_REPORT, SENTRY_DOOR_EVENT_BYTES_MAX},
-    {"user_report", HANDLING_USER_REPORT, SENTRY_DOOR_EVENT_BYTES_MAX},
-    {"feedback", HANDLING_FEEDBACK, SENTRY_DOOR_EVENT_BYTES_MAX},
-    {"attachment", HANDLING_ATTACHMENT, 0},
-    {"session", HANDLING_COUNT, 0},
-    {"sessions", HANDLING_COUNT, 0},
-    {"check_in", HANDLING_COUNT, 0},
-    {"nel", HANDLING_COUNT, 0},
-    {"trace_metric", HANDLING_COUNT, 0},
-    {"statsd", HANDLING_COUNT, 0},
-    {"metric_buckets", HANDLING_COUNT, 0},
-    {"profile", HANDLING_COUNT, 0},
-    {"profile_chunk", HANDLING_COUNT, 0},
-    {"replay_event", HANDLING_COUNT, 0},
-    {"replay_recording", HANDLING_COUNT, 0},
-    {"replay_video", HANDLING_COUNT, 0},
-    {"other", HANDLING_COUNT, 0}, // last: all that are not listed
-};
-enum { ITEM_TYPES = sizeof(item_types) / sizeof(item_types[0]), ITEM_OTHER = ITEM_TYPES - 1 };
-
-enum outcome { OUTCOME_ACCEPTED, OUTCOME_INVALID, OUTCOME_DISCARDED, OUTCOME_REFUSED, OUTCOMES };
-
-static const char *const discard_reasons[] = {
-    "queue_overflow",  "cache_overflow", "ratelimit_backoff",  "network_error",     "sample_rate",  "before_send",
-    "event_processor", "send_error",     "internal_sdk_error", "insufficient_data", "backpressure", "other"};
-enum { DISCARD_REASONS = sizeof(discard_reasons) / sizeof(discard_reasons[0]) };
-
 struct sentry_door {
   struct sentry_door_options options;
   struct admission *admission;
-  struct metrics_value *requests[STATUSES], *items[ITEM_TYPES][OUTCOMES], *discarded[DISCARD_REASONS];
+  struct sentry_type_counters counters;
   struct mutex mutex; // guards the pool
   struct json_parser *pool[PARSER_POOL];
   uint32_t pool_count;
 };
 
 // ---- life
-
-static void make_counters(struct sentry_door *door) {
-  static const char *const outcomes[OUTCOMES] = {"accepted", "invalid", "discarded", "refused"};
-  struct metrics *metrics = door->options.metrics;
-  struct buffer labels;
-  buffer_init(&labels, 256);
-  for (unsigned status = STATUS_OK; status < STATUSES; status++) {
-    buffer_clear(&labels);
-    buffer_printf(&labels, "outcome=\"%s\"%c", status == STATUS_OK ? "ok" : status_name((enum status)status), 0);
-    door->requests[status] = metrics_series(metrics, METRICS_COUNTER, "culprit_sentry_requests_total",
-                                            (const char *)labels.ptr, "Requests of Sentry SDKs by their answer.");
-  }
-  for (unsigned type = 0; type < ITEM_TYPES; type++) {
-    for (unsigned outcome = 0; outcome < OUTCOMES; outcome++) {
-      buffer_clear(&labels);
-      buffer_printf(&labels, "type=\"%s\",outcome=\"%s\"%c", item_types[type].name, outcomes[outcome], 0);
-      door->items[type][outcome] =
-          metrics_series(metrics, METRICS_COUNTER, "culprit_sentry_items_total", (const char *)labels.ptr,
-                         "Items of Sentry envelopes by type and what became of them.");
-    }
-  }
-  for (unsigned reason = 0; reason < DISCARD_REASONS; reason++) {
-    buffer_clear(&labels);
-    buffer_printf(&labels, "reason=\"%s\"%c", discard_reasons[reason], 0);
-    door->discarded[reason] =
-        metrics_series(metrics, METRICS_COUNTER, "culprit_sentry_client_discarded_total", (const char *)labels.ptr,
-                       "What SDKs say in their client reports that they threw away.");
-  }
-  buffer_finish(&labels);
-}
 
 struct sentry_door *sentry_door_create(const struct sentry_door_options *options) {
   struct sentry_door *door = calloc(1, sizeof(*door));
@@ -136,7 +54,7 @@ struct sentry_door *sentry_door_create(const struct sentry_door_options *options
     return NULL;
   }
   mutex_init(&door->mutex);
-  make_counters(door);
+  sentry_type_counters_init(&door->counters, options->metrics);
   return door;
 }
 
@@ -157,23 +75,18 @@ enum status sentry_door_check_ready(const struct sentry_door *door, struct error
 }
 
 void sentry_door_count_refusal(struct sentry_door *door, enum status status) {
-  metrics_add(door->requests[status], 1);
+  sentry_type_count_request(&door->counters, status);
 }
 
 void sentry_door_count_item(struct sentry_door *door, const char *type) {
-  uint32_t index = 0;
-  while (index < ITEM_OTHER && strcmp(item_types[index].name, type) != 0) index++;
-  metrics_add(door->items[index][OUTCOME_DISCARDED], 1);
-  metrics_add(door->requests[STATUS_OK], 1);
+  sentry_type_count(&door->counters, sentry_type_of(slice_from_cstr(type)), SENTRY_TYPE_DISCARDED, 1);
+  sentry_type_count_request(&door->counters, STATUS_OK);
 }
 
 bool sentry_door_items(const struct sentry_door *door, uint32_t index, const char **out_type, uint64_t *out_count) {
-  if (index >= ITEM_TYPES) return false;
-  *out_type = item_types[index].name;
-  *out_count = 0;
-  for (unsigned outcome = 0; outcome < OUTCOMES; outcome++) {
-    if (outcome != OUTCOME_REFUSED) *out_count += metrics_get(door->items[index][outcome]);
-  }
+  if (index >= SENTRY_TYPES) return false;
+  *out_type = sentry_types[index].name;
+  *out_count = sentry_type_counted(&door->counters, index);
   return true;
 }
 
@@ -206,7 +119,7 @@ struct taking {
   enum status status;
   struct error error;
   char event_id[33];
-  uint64_t accepted[ITEM_TYPES];
+  uint64_t accepted[SENTRY_TYPES];
   struct sentry_limit_note limits;
 };
 
@@ -221,20 +134,21 @@ struct reading {
   struct json_parser *headers, *payloads;
   struct buffer scratch, event, traces, logs;
   struct sentry_keep keep;
-  bool event_limited; // its attachments go with it
+  bool event_limited;          // its attachments go with it
+  uint32_t seen[SENTRY_TYPES]; // items
   uint64_t json_bytes;
   struct admission_body work; // the charge for all of these
 };
 
-static void count(struct sentry_door *door, uint32_t type, enum outcome outcome, uint64_t n) {
-  if (n > 0) metrics_add(door->items[type][outcome], n);
+static void count(struct sentry_door *door, uint32_t type, enum sentry_type_outcome outcome, uint64_t n) {
+  sentry_type_count(&door->counters, type, outcome, n);
 }
 
 // Nothing but reports of the SDK itself is left of what came.
 static bool all_were_limited(const struct taking *taking) {
   if (!sentry_limit_is_noted(&taking->limits)) return false;
-  for (uint32_t type = 0; type < ITEM_TYPES; type++) {
-    if (taking->accepted[type] > 0 && item_types[type].handling != HANDLING_CLIENT_REPORT) return false;
+  for (uint32_t type = 0; type < SENTRY_TYPES; type++) {
+    if (taking->accepted[type] > 0 && sentry_types[type].handling != SENTRY_TYPE_CLIENT_REPORT) return false;
   }
   return true;
 }
@@ -242,13 +156,13 @@ static bool all_were_limited(const struct taking *taking) {
 static void release(struct taking *taking) {
   if (atomic_u64_sub(&taking->shares, 1) > 1) return;
   struct sentry_door *door = taking->door;
-  for (uint32_t type = 0; type < ITEM_TYPES; type++) {
-    count(door, type, taking->status == STATUS_OK ? OUTCOME_ACCEPTED : OUTCOME_REFUSED, taking->accepted[type]);
+  for (uint32_t type = 0; type < SENTRY_TYPES; type++) {
+    count(door, type, taking->status == STATUS_OK ? SENTRY_TYPE_ACCEPTED : SENTRY_TYPE_REFUSED, taking->accepted[type]);
   }
   if (taking->status == STATUS_OK && all_were_limited(taking)) {
     taking->status = error_set(&taking->error, STATUS_RATE_LIMITED, "over the project's rate limit");
   }
-  metrics_add(door->requests[taking->status], 1);
+  sentry_type_count_request(&door->counters, taking->status);
   const struct sentry_door_answer answer = {
       .status = taking->status, .event_id = taking->event_id, .error = &taking->error, .limits = &taking->limits};
   taking->done(taking->context, &answer);
@@ -289,23 +203,16 @@ static void submit(struct reading *reading, enum journal_kind kind, const struct
 
 // ---- items
 
-static uint32_t type_of(const struct sentry_envelope_item *item) {
-  for (uint32_t type = 0; type < ITEM_OTHER; type++) {
-    if (slice_equal_cstr(item->type, item_types[type].name)) return type;
-  }
-  return ITEM_OTHER;
-}
-
 // Is the project over its limit of such items? Then they are counted and left out.
 static bool is_limited(struct reading *reading, uint32_t type, uint64_t quantity) {
   struct sentry_limit *limit = reading->door->options.limit;
-  enum handling handling = item_types[type].handling;
-  enum sentry_limit_category category = handling == HANDLING_EVENT         ? SENTRY_LIMIT_ERROR
-                                        : handling == HANDLING_TRANSACTION ? SENTRY_LIMIT_TRANSACTION
-                                                                           : SENTRY_LIMIT_LOG;
+  enum sentry_type_handling handling = sentry_types[type].handling;
+  enum sentry_limit_category category = handling == SENTRY_TYPE_EVENT         ? SENTRY_LIMIT_ERROR
+                                        : handling == SENTRY_TYPE_TRANSACTION ? SENTRY_LIMIT_TRANSACTION
+                                                                              : SENTRY_LIMIT_LOG;
   if (!limit || sentry_limit_take(limit, reading->project.id, category, quantity, &reading->taking->limits))
     return false;
-  count(reading->door, type, OUTCOME_REFUSED, quantity);
+  count(reading->door, type, SENTRY_TYPE_REFUSED, quantity);
   return true;
 }
 
@@ -355,7 +262,7 @@ static enum status take_transaction(struct reading *reading, struct slice text, 
                                              .drift_ns = sentry_document_drift_ns(&reading->source)};
   struct sentry_trace_counts counts;
   status = sentry_trace_write_transaction(root, &source, &reading->traces, &counts, error);
-  if (status == STATUS_OK) count(reading->door, type, OUTCOME_INVALID, counts.faulty);
+  if (status == STATUS_OK) count(reading->door, type, SENTRY_TYPE_INVALID, counts.faulty);
   return status;
 }
 
@@ -369,11 +276,12 @@ static enum status take_container(struct reading *reading, const struct sentry_e
   if (items > SENTRY_DOOR_CONTAINER_ITEMS_MAX) {
     return error_set(error, STATUS_INVALID, "over %d items", SENTRY_DOOR_CONTAINER_ITEMS_MAX);
   }
-  if (item_types[type].handling == HANDLING_LOGS && items > 0 && is_limited(reading, type, items)) return STATUS_OK;
+  if (sentry_types[type].handling == SENTRY_TYPE_LOGS && items > 0 && is_limited(reading, type, items))
+    return STATUS_OK;
   int64_t drift_ns = sentry_document_drift_ns(&reading->source);
   struct slice service = slice_from_cstr(reading->project.name);
   uint32_t good = 0, faulty = 0;
-  if (item_types[type].handling == HANDLING_SPANS) {
+  if (sentry_types[type].handling == SENTRY_TYPE_SPANS) {
     const struct sentry_trace_source source = {.service = service, .drift_ns = drift_ns};
     struct sentry_trace_counts counts = {0};
     status = sentry_trace_write_spans(root, &source, &reading->traces, &counts, error);
@@ -386,7 +294,7 @@ static enum status take_container(struct reading *reading, const struct sentry_e
   }
   if (status != STATUS_OK) return status;
   reading->taking->accepted[type] += good;
-  count(reading->door, type, OUTCOME_INVALID, faulty);
+  count(reading->door, type, SENTRY_TYPE_INVALID, faulty);
   return STATUS_OK;
 }
 
@@ -422,10 +330,8 @@ static enum status take_client_report(struct reading *reading, struct slice text
   struct json_iter iter = json_iterate(discarded);
   while (json_type_of(discarded) == JSON_ARRAY && json_array_next(&iter, &entry)) {
     struct slice name = json_string(json_get(entry, "reason"));
-    uint32_t reason = 0;
-    while (reason < DISCARD_REASONS - 1 && !slice_equal_cstr(name, discard_reasons[reason])) reason++;
     uint64_t quantity = json_u64(json_get(entry, "quantity"));
-    metrics_add(reading->door->discarded[reason], quantity < UINT32_MAX ? quantity : UINT32_MAX);
+    sentry_type_count_client_discarded(&reading->door->counters, name, quantity);
     sentry_keep_discarded(&reading->keep, name, json_string(json_get(entry, "category")), quantity);
   }
   return status;
@@ -440,64 +346,68 @@ static enum status take_words(struct reading *reading, struct slice text, bool i
 // After all other items: one of them says whose it is.
 static void take_attachment(struct reading *reading, const struct sentry_envelope_item *item, uint32_t type) {
   if (reading->taking->limits.wait_s[SENTRY_LIMIT_ERROR] > 0) { // its event was left out
-    count(reading->door, type, OUTCOME_REFUSED, 1);
+    count(reading->door, type, SENTRY_TYPE_REFUSED, 1);
     return;
   }
   if (reading->event_limited) {
-    count(reading->door, type, OUTCOME_REFUSED, 1);
+    count(reading->door, type, SENTRY_TYPE_REFUSED, 1);
     return;
   }
   switch (sentry_keep_attachment(&reading->keep, item, reading->taking->event_id)) {
   case SENTRY_KEEP_TAKEN: reading->taking->accepted[type]++; break;
   case SENTRY_KEEP_NOTED:
-  case SENTRY_KEEP_DROPPED: count(reading->door, type, OUTCOME_DISCARDED, 1); break;
+  case SENTRY_KEEP_DROPPED: count(reading->door, type, SENTRY_TYPE_DISCARDED, 1); break;
   }
 }
 
 // Only an event or transaction that cannot be read is a failure.
 static enum status take_item(struct reading *reading, const struct sentry_envelope_item *item, struct error *error) {
-  uint32_t type = type_of(item);
+  uint32_t type = sentry_type_of(item->type);
   enum status status = STATUS_OK;
-  switch (item_types[type].handling) {
-  case HANDLING_EVENT:
-  case HANDLING_TRANSACTION:
+  if (sentry_types[type].items_max > 0 && ++reading->seen[type] > sentry_types[type].items_max) {
+    count(reading->door, type, SENTRY_TYPE_INVALID, 1);
+    return STATUS_OK;
+  }
+  switch (sentry_types[type].handling) {
+  case SENTRY_TYPE_EVENT:
+  case SENTRY_TYPE_TRANSACTION:
     reading->event_limited = is_limited(reading, type, 1);
     if (reading->event_limited) return STATUS_OK;
-    status = item_types[type].handling == HANDLING_EVENT ? take_event(reading, item->payload, error)
-                                                         : take_transaction(reading, item->payload, type, error);
+    status = sentry_types[type].handling == SENTRY_TYPE_EVENT ? take_event(reading, item->payload, error)
+                                                              : take_transaction(reading, item->payload, type, error);
     if (status == STATUS_OK) {
       reading->taking->accepted[type]++;
     } else {
-      count(reading->door, type, OUTCOME_INVALID, 1);
+      count(reading->door, type, SENTRY_TYPE_INVALID, 1);
     }
     return status;
-  case HANDLING_SPANS:
-  case HANDLING_LOGS: status = take_container(reading, item, type, error); break;
-  case HANDLING_OTEL_LOG:
+  case SENTRY_TYPE_SPANS:
+  case SENTRY_TYPE_LOGS: status = take_container(reading, item, type, error); break;
+  case SENTRY_TYPE_OTEL_LOG:
     if (is_limited(reading, type, 1)) return STATUS_OK;
     status = take_otel_log(reading, item->payload, type, error);
     break;
-  case HANDLING_CLIENT_REPORT:
+  case SENTRY_TYPE_CLIENT_REPORT:
     status = take_client_report(reading, item->payload, error);
     if (status == STATUS_OK) reading->taking->accepted[type]++;
     break;
-  case HANDLING_USER_REPORT:
-  case HANDLING_FEEDBACK:
-    status = take_words(reading, item->payload, item_types[type].handling == HANDLING_USER_REPORT, error);
+  case SENTRY_TYPE_USER_REPORT:
+  case SENTRY_TYPE_FEEDBACK:
+    status = take_words(reading, item->payload, sentry_types[type].handling == SENTRY_TYPE_USER_REPORT, error);
     if (status == STATUS_OK) reading->taking->accepted[type]++;
     break;
-  case HANDLING_ATTACHMENT: break; // take_attachments
-  case HANDLING_COUNT: count(reading->door, type, OUTCOME_DISCARDED, 1); break;
+  case SENTRY_TYPE_ATTACHMENT: break; // take_attachments
+  case SENTRY_TYPE_COUNT: count(reading->door, type, SENTRY_TYPE_DISCARDED, 1); break;
   }
   if (status == STATUS_TOO_LARGE) return status; // a buffer is full; nothing that follows would fit
-  if (status != STATUS_OK) count(reading->door, type, OUTCOME_INVALID, 1);
+  if (status != STATUS_OK) count(reading->door, type, SENTRY_TYPE_INVALID, 1);
   return STATUS_OK;
 }
 
 // ---- bodies
 
 static bool is_json_item(uint32_t type) {
-  return item_types[type].handling != HANDLING_COUNT && item_types[type].handling != HANDLING_ATTACHMENT;
+  return sentry_types[type].handling != SENTRY_TYPE_COUNT && sentry_types[type].handling != SENTRY_TYPE_ATTACHMENT;
 }
 
 struct sizes {
@@ -513,19 +423,20 @@ static enum status survey(struct reading *reading, struct sentry_envelope envelo
   uint32_t primary = 0, attachments = 0;
   enum status status;
   while ((status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
-    uint32_t type = type_of(&item);
-    size_t bytes_max = item_types[type].bytes_max;
+    uint32_t type = sentry_type_of(item.type);
+    size_t bytes_max = sentry_types[type].bytes_max;
     if (bytes_max > 0 && item.payload.len > bytes_max) {
-      count(reading->door, type, OUTCOME_INVALID, 1);
+      count(reading->door, type, SENTRY_TYPE_INVALID, 1);
       return error_set(error, STATUS_TOO_LARGE, "an item of type %s of %zu bytes, at most %zu are taken",
-                       item_types[type].name, item.payload.len, bytes_max);
+                       sentry_types[type].name, item.payload.len, bytes_max);
     }
     if (is_json_item(type)) sizes.json_bytes += item.payload.len;
-    if (item_types[type].handling == HANDLING_ATTACHMENT && attachments++ < SENTRY_KEEP_ATTACHMENTS_MAX) {
+    if (sentry_types[type].handling == SENTRY_TYPE_ATTACHMENT && attachments++ < SENTRY_KEEP_ATTACHMENTS_MAX) {
       sizes.attachment_bytes +=
           sentry_keep_attachment_bytes(reading->door->options.attachment_bytes_max, item.payload.len);
     }
-    bool is_primary = item_types[type].handling == HANDLING_EVENT || item_types[type].handling == HANDLING_TRANSACTION;
+    bool is_primary =
+        sentry_types[type].handling == SENTRY_TYPE_EVENT || sentry_types[type].handling == SENTRY_TYPE_TRANSACTION;
     if (is_primary && ++primary > 1) return error_set(error, STATUS_INVALID, "more than one event or transaction");
   }
   if (status != STATUS_END) return status;
@@ -594,8 +505,8 @@ static enum status read_envelope(struct reading *reading, struct slice body, str
   }
   if (status != STATUS_END) return status;
   while (sizes.attachment_bytes > 0 && sentry_envelope_next(&again, &item, error) == STATUS_OK) {
-    uint32_t type = type_of(&item);
-    if (item_types[type].handling == HANDLING_ATTACHMENT) take_attachment(reading, &item, type);
+    uint32_t type = sentry_type_of(item.type);
+    if (sentry_types[type].handling == SENTRY_TYPE_ATTACHMENT) take_attachment(reading, &item, type);
   }
   return STATUS_OK;
 }

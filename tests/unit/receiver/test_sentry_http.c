@@ -300,6 +300,22 @@ static void test_a_request_has_so_many_attachments(void **state) {
   assert_null(strstr(beside(f), "\"filename\":\"30\""));
 }
 
+static void test_an_envelope_has_so_many_small_items(void **state) {
+  struct fixture *f = *state;
+  struct buffer body;
+  buffer_init(&body, 1 << 20);
+  buffer_append_cstr(&body, "{}\n");
+  for (int i = 0; i < 103; i++) {
+    buffer_append_cstr(&body, "{\"type\":\"session\"}\n{}\n{\"type\":\"user_report\"}\n{\"comments\":\"m\"}\n");
+  }
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH, buffer_slice(&body)), 200);
+  buffer_finish(&body);
+  assert_int_equal(items(f, "session", "discarded"), 100);
+  assert_int_equal(items(f, "session", "invalid"), 3);
+  assert_int_equal(items(f, "user_report", "accepted"), 100);
+  assert_int_equal(items(f, "user_report", "invalid"), 3);
+}
+
 #define WORDS "{\"contexts\":{\"feedback\":{\"message\":\"slow\",\"contact_email\":\"a@b.example\"}}}"
 
 static void test_words_of_people_are_no_errors(void **state) {
@@ -537,6 +553,7 @@ int main(void) {
       TEST(test_attachments_go_with_an_event_over_the_limit),
       TEST(test_an_attachment_without_an_event_is_nobodys),
       TEST(test_a_request_has_so_many_attachments),
+      TEST(test_an_envelope_has_so_many_small_items),
       TEST(test_words_of_people_are_no_errors),
       TEST(test_what_an_sdk_threw_away_is_told),
       TEST(test_attachments_are_uploaded),
