@@ -40,6 +40,10 @@ struct thread {
 };
 // name: at most 15 bytes, seen in top and gdb. STATUS_UNAVAILABLE when the system has no thread to give.
 enum status thread_start(struct thread *thread, const char *name, void (*run)(void *context), void *context);
+// For a thread that works in short bursts which others wait for: asks the scheduler to let the calling thread run as
+// soon as it wakes, in exchange for short turns (Linux 6.12 and later; no privilege is needed). Elsewhere nothing
+// happens.
+void thread_run_promptly(void);
 // Waits for the end; nothing when it never started.
 void thread_join(struct thread *thread);
 

@@ -284,6 +284,8 @@ static void gather(struct journal *journal) {
 
 void journal_writer_run(void *context) {
   struct journal *journal = context;
+  // Where senders wait for the answers, all of them wait for this thread to come back from its sync.
+  if (journal->options.gather_ns == 0) thread_run_promptly();
   for (;;) {
     mutex_lock(&journal->mutex);
     wait_for_work(journal);

@@ -8,8 +8,10 @@
 
 #include <cmocka.h>
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "base/clock.h"
 #include "base/thread.h"
@@ -44,6 +46,30 @@ static void test_start_and_join(void **state) {
   assert_int_equal(sigismember(&own, SIGTERM), 0); // the starter keeps its own mask
   thread_join(&thread);                            // twice is harmless
   thread_join(&(struct thread){.running = false});
+}
+
+struct scheduled {
+  int policy_before, policy, nice_before, nice;
+};
+
+static void hurry(void *context) {
+  struct scheduled *seen = context;
+  seen->policy_before = sched_getscheduler(0);
+  seen->nice_before = getpriority(PRIO_PROCESS, 0);
+  thread_run_promptly();
+  seen->policy = sched_getscheduler(0);
+  seen->nice = getpriority(PRIO_PROCESS, 0);
+}
+
+// Whether it helps is the kernel's affair; it takes nothing away and gives the thread no more than its share.
+static void test_running_promptly_changes_no_priority(void **state) {
+  (void)state;
+  struct scheduled seen = {.policy = -1};
+  struct thread thread;
+  assert_int_equal(thread_start(&thread, "prompt", hurry, &seen), STATUS_OK);
+  thread_join(&thread);
+  assert_int_equal(seen.policy, seen.policy_before);
+  assert_int_equal(seen.nice, seen.nice_before);
 }
 
 struct shared {
@@ -174,11 +200,9 @@ static void test_misuse_is_a_failed_assertion(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_start_and_join),
-      cmocka_unit_test(test_locks_and_atomics),
-      cmocka_unit_test(test_timed_wait),
-      cmocka_unit_test(test_endless_timed_wait),
-      cmocka_unit_test(test_misuse_is_a_failed_assertion),
+      cmocka_unit_test(test_start_and_join),     cmocka_unit_test(test_running_promptly_changes_no_priority),
+      cmocka_unit_test(test_locks_and_atomics),  cmocka_unit_test(test_timed_wait),
+      cmocka_unit_test(test_endless_timed_wait), cmocka_unit_test(test_misuse_is_a_failed_assertion),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
