@@ -96,6 +96,7 @@ static void read_exporter(const struct observe *observe, struct ui_status *out) 
   exporter->sent = status.sent_items;
   exporter->retried = status.retried_requests;
   exporter->dead = status.dead_items;
+  exporter->dead_letters = status.dead_letters;
   exporter->queue_records = lag(journal_durable_sequence(observe->options.kept_journal), status.sequence);
   uint64_t now_ns = clock_wall_ns(observe->options.clock);
   if (status.oldest_wall_ns && now_ns > status.oldest_wall_ns) {
@@ -252,6 +253,13 @@ void observe_verdict(void *context, const uint8_t trace_id[16], struct ui_verdic
   out_verdict->policy = verdict.policy == SAMPLING_NONE ? NULL : sampling_policy_name(verdict.policy);
   out_verdict->has_probability = verdict.probability > 0;
   out_verdict->probability = verdict.probability;
+}
+
+enum status observe_resend(void *context, struct slice exporter, uint64_t *out_count) {
+  const struct observe *observe = context;
+  if (!observe->options.delivery || !slice_equal_cstr(exporter, "otlp")) return STATUS_NOT_FOUND;
+  *out_count = delivery_resend(observe->options.delivery);
+  return STATUS_OK;
 }
 
 const char *observe_policy_name(void *context, uint8_t policy) {

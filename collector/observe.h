@@ -50,6 +50,7 @@ void observe_set_listening(struct observe *observe, const char *grpc, const char
 // For struct ui_options, with the observe as their context.
 void observe_verdict(void *observe, const uint8_t trace_id[16], struct ui_verdict *out_verdict);
 const char *observe_policy_name(void *observe, uint8_t policy);
+enum status observe_resend(void *observe, struct slice exporter, uint64_t *out_count);
 void observe_status(void *observe, struct ui_status *out_status);
 
 #endif

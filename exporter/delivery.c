@@ -12,6 +12,9 @@
 //                          └ misconfigured: dead letter; the third time in a row: wait, state "paused", try again
 //
 // The cursor is saved once a second and at the end.
+//
+// Dead letters are a journal with a cursor of its own, "<name>-resent": what lies behind it has been sent again, or was
+// never asked for. A resend goes from there to the end as it was when somebody asked.
 #include "exporter/delivery.h"
 
 #include <inttypes.h>
@@ -39,7 +42,7 @@ struct delivery {
   struct atomic_bool_box stop;
   struct journal_reader *reader;
   struct journal *dead_letters;
-  struct cursor_file *cursor;
+  struct cursor_file *cursor, *resent_cursor;
   struct buffer body, batch;
 
   // The batch in hand: records first … last of one kind.
@@ -53,11 +56,12 @@ struct delivery {
   uint64_t backoff_ns, saved_ns, saved_sequence;
   uint32_t misconfigured;
   struct atomic_u64 floor;
+  struct atomic_u64 resent, resend_until; // sequences of dead letters
 
   struct mutex lock; // of `status` and `wake`
   struct condition wake;
   struct delivery_status status;
-  struct metrics_value *sent, *retried, *dead, *rejected, *requests;
+  struct metrics_value *sent, *retried, *dead, *rejected, *requests, *resent_items;
 };
 
 const char *delivery_state_name(enum delivery_state state) {
@@ -307,9 +311,75 @@ static void deliver(struct delivery *delivery) {
   }
 }
 
+// --- dead letters again ---------------------------------------------------------------------------------------------
+
+// False when it has to wait for another time.
+static bool resend_record(struct delivery *delivery, const struct journal_record *record) {
+  struct slice body;
+  buffer_clear(&delivery->batch);
+  enum status status = journal_record_body(record, &delivery->body, &body);
+  if (!status) status = buffer_append_slice(&delivery->batch, body);
+  if (status) {
+    journal_quarantine(delivery->dead_letters, record, "delivery: the dead letter does not decode");
+    return true;
+  }
+  delivery->kind = record->kind;
+  delivery->items = record->item_count;
+  delivery->first = record->origin_sequence;
+  delivery->last = delivery->status.sequence; // where new records are does not change
+  while (!atomic_bool_get(&delivery->stop)) {
+    struct delivery_result result = {.outcome = DELIVERY_RETRY};
+    metrics_add(delivery->requests, 1);
+    delivery->options.transport->send(delivery->options.transport_context, delivery->kind,
+                                      buffer_slice(&delivery->batch), &delivery->stop, &result);
+    switch (result.outcome) {
+    case DELIVERY_DONE:
+      succeeded(delivery, &result);
+      metrics_add(delivery->resent_items, delivery->items);
+      return true;
+    case DELIVERY_REFUSED:
+    case DELIVERY_TOO_LARGE: dead_letter(delivery, &result); return true;
+    case DELIVERY_MISCONFIGURED: note_failure(delivery, DELIVERY_PAUSED, &result); return false;
+    case DELIVERY_RETRY:
+      note_failure(delivery, DELIVERY_RETRYING, &result);
+      if (!atomic_bool_get(&delivery->stop)) back_off(delivery, &result);
+      break;
+    }
+  }
+  return false;
+}
+
+static void resend(struct delivery *delivery) {
+  uint64_t until = atomic_u64_get(&delivery->resend_until);
+  struct journal_reader *reader;
+  if (atomic_u64_get(&delivery->resent) >= until) return;
+  if (journal_reader_open(delivery->dead_letters, atomic_u64_get(&delivery->resent) + 1, &reader)) return;
+  struct journal_record record;
+  enum status status = STATUS_OK;
+  bool sent = true;
+  while (sent && !status && !atomic_bool_get(&delivery->stop)) {
+    status = journal_reader_next(reader, &record);
+    if (status || record.sequence > until) break;
+    sent = resend_record(delivery, &record);
+    if (!sent) break;
+    atomic_u64_set(&delivery->resent, record.sequence);
+    if (cursor_file_save(delivery->resent_cursor, record.sequence) != STATUS_OK) {
+      log_write(LOG_ERROR, "delivery", "cursor not saved", LOG_FIELDS(log_text("exporter", delivery->options.name)));
+    }
+  }
+  journal_reader_close(reader);
+  if (sent && !atomic_bool_get(&delivery->stop) && (status == STATUS_OK || status == STATUS_END)) {
+    atomic_u64_set(&delivery->resent, until); // also when the last ones were damaged
+  } else if (!sent) {
+    atomic_u64_set(&delivery->resend_until, 0); // somebody has to mend the configuration and ask again
+  }
+  journal_delete_before(delivery->dead_letters, atomic_u64_get(&delivery->resent) + 1);
+}
+
 static void run(void *context) {
   struct delivery *delivery = context;
   while (!atomic_bool_get(&delivery->stop)) {
+    resend(delivery);
     if (gather(delivery)) {
       deliver(delivery);
       save_cursor(delivery, false);
@@ -333,6 +403,7 @@ static void destroy(struct delivery *delivery) {
   journal_reader_close(delivery->reader);
   journal_close(delivery->dead_letters);
   cursor_file_close(delivery->cursor);
+  cursor_file_close(delivery->resent_cursor);
   buffer_finish(&delivery->body);
   buffer_finish(&delivery->batch);
   condition_finish(&delivery->wake);
@@ -353,6 +424,8 @@ static void make_series(struct delivery *delivery) {
                                      "Requests that failed and were or will be tried again.");
   delivery->dead = metrics_series(metrics, METRICS_COUNTER, "culprit_exporter_dead_items_total", labels,
                                   "Items the backend refused for good; they are in the dead-letter journal.");
+  delivery->resent_items = metrics_series(metrics, METRICS_COUNTER, "culprit_exporter_resent_items_total", labels,
+                                          "Items of dead letters that were sent again and accepted.");
   delivery->rejected = metrics_series(metrics, METRICS_COUNTER, "culprit_exporter_rejected_items_total", labels,
                                       "Items rejected in a partial success of the backend.");
 }
@@ -375,6 +448,12 @@ static enum status open_parts(struct delivery *delivery, struct error *error) {
       .bytes_max = DEAD_LETTER_BYTES_MAX,
       .clock = options->clock,
   };
+  char name[64];
+  uint64_t resent;
+  snprintf(name, sizeof(name), "%.50s-resent", options->name);
+  status = cursor_file_open(options->cursor_directory, name, &delivery->resent_cursor, &resent, error);
+  if (status) return status;
+  atomic_u64_set(&delivery->resent, resent);
   status = journal_open(&dead, &delivery->dead_letters, error);
   if (!status) status = journal_reader_open(options->journal, sequence + 1, &delivery->reader);
   return status;
@@ -418,10 +497,28 @@ void delivery_stop(struct delivery *delivery) {
   destroy(delivery);
 }
 
+static uint64_t dead_letters_waiting(struct delivery *delivery) {
+  uint64_t newest = journal_durable_sequence(delivery->dead_letters), resent = atomic_u64_get(&delivery->resent);
+  uint64_t first = journal_first_sequence(delivery->dead_letters);
+  if (first > 0 && resent < first - 1) resent = first - 1; // older ones made room
+  return newest > resent ? newest - resent : 0;
+}
+
 void delivery_get_status(struct delivery *delivery, struct delivery_status *out_status) {
   mutex_lock(&delivery->lock);
   *out_status = delivery->status;
   mutex_unlock(&delivery->lock);
+  out_status->dead_letters = dead_letters_waiting(delivery);
+}
+
+uint64_t delivery_resend(struct delivery *delivery) {
+  uint64_t waiting = dead_letters_waiting(delivery);
+  atomic_u64_set(&delivery->resend_until, journal_durable_sequence(delivery->dead_letters));
+  mutex_lock(&delivery->lock);
+  condition_broadcast(&delivery->wake);
+  mutex_unlock(&delivery->lock);
+  journal_wake(delivery->options.journal);
+  return waiting;
 }
 
 uint64_t delivery_floor(struct delivery *delivery) {

@@ -70,9 +70,13 @@ struct delivery_status {
   uint64_t sequence;         // all before and with it are done
   uint64_t oldest_wall_ns;   // received time of the oldest record that waits, 0: none
   uint64_t failing_since_ns; // monotonic, 0: not failing
+  uint64_t dead_letters;     // records refused for good that have not been sent again
   char last_error[200];      // "" none
 };
 void delivery_get_status(struct delivery *delivery, struct delivery_status *out_status);
+// Sends the dead letters of the moment again, once each, between new records; how many there are. What is refused again
+// is a new dead letter. What was sent is not sent again by the next call, also after a restart.
+uint64_t delivery_resend(struct delivery *delivery);
 // Records below this sequence are done and will not be read again, also after a crash: a floor for retention.
 uint64_t delivery_floor(struct delivery *delivery);
 

@@ -109,6 +109,7 @@ static void reap(struct http_server *server) {
     uint64_t deadline_ns = atomic_u64_get(&c->deadline_ns);
     if (deadline_ns > now) continue;
     if (c->started) {
+      metrics_add(server->overdue, 1);
       shutdown(c->fd, SHUT_RDWR);
       atomic_u64_set(&c->deadline_ns, UINT64_MAX);
     } else if (now - deadline_ns > LOST_AFTER_NS) {
@@ -127,6 +128,7 @@ static bool accept_waiting(struct http_server *server) {
     if (fd < 0) return errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM;
     struct http_connection *connection = list_connection(server, fd, (struct sockaddr *)&address);
     if (!connection) {
+      metrics_add(server->crowded, 1);
       close(fd);
     } else if (MHD_add_connection(server->daemon, fd, (struct sockaddr *)&address, len) != MHD_YES) {
       http_acceptor_closed(server, connection); // libmicrohttpd has closed the descriptor

@@ -321,6 +321,8 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *context, const ch
   struct http_server *server = context;
   char text[256];
   if (vsnprintf(text, sizeof(text), format, arguments) < 0) return;
+  // The only hook there is for what libmicrohttpd answers by itself.
+  if (strstr(text, "HTTP response code is")) metrics_add(server->unreadable, 1);
   log_write(LOG_DEBUG, server->options.name, "libmicrohttpd",
             LOG_FIELDS(log_slice("text", slice_trim(slice_from_cstr(text)))));
 }
@@ -388,6 +390,19 @@ static void set_defaults(struct http_server_options *options) {
   if (options->idle_timeout_ns == 0) options->idle_timeout_ns = IDLE_DEFAULT_NS;
 }
 
+static void make_counters(struct http_server *server) {
+  static const char *const reasons[] = {"unreadable", "overdue", "crowded"};
+  struct metrics_value **const counters[] = {&server->unreadable, &server->overdue, &server->crowded};
+  for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
+    char labels[64];
+    snprintf(labels, sizeof(labels), "listener=\"%.10s\",reason=\"%s\"", server->options.name, reasons[i]);
+    *counters[i] = server->options.metrics
+                       ? metrics_series(server->options.metrics, METRICS_COUNTER, "culprit_http_dropped_total", labels,
+                                        "HTTP requests and connections that ended without an answer of a door.")
+                       : &server->uncounted;
+  }
+}
+
 static enum status start(struct http_server *server, const struct pem_set *pems, struct error *error) {
   server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (server->wake_fd < 0) return error_set(error, STATUS_IO, "eventfd: %s", strerror(errno));
@@ -407,6 +422,7 @@ enum status http_server_open(const struct http_server_options *options, struct h
   server->listen_fd = -1;
   server->wake_fd = -1;
   set_defaults(&server->options);
+  make_counters(server);
   mutex_init(&server->mutex);
   condition_init(&server->changed);
   atomic_u64_set(&server->references, 1);

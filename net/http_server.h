@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "base/budget.h"
+#include "base/metrics.h"
 #include "base/slice.h"
 #include "base/status.h"
 #include "net/tls_settings.h"
@@ -54,6 +55,11 @@ struct http_server_options {
   // through on_refusal with the words in error, and the body is never kept. May be NULL.
   enum status (*admit)(void *context, const struct http_request *request, struct error *error);
   void *admit_context;
+  // Counts culprit_http_dropped_total{listener,reason}: what ended without an answer of ours. unreadable: a request
+  // line or headers that libmicrohttpd refused itself, with 400, 413, 414 or 431 and words of its own (not a door's
+  // form: no request exists yet); overdue: not there within its time; crowded: a connection over the limits. NULL:
+  // nothing.
+  struct metrics *metrics;
   struct budget *budget;           // charged for bodies; NULL: none
   size_t body_bytes_max;           // on the wire
   uint32_t threads;                // 0: number of cores

@@ -33,6 +33,7 @@ struct http_server {
   struct atomic_bool_box quiesced;   // keep-alive ends with the next reply
   struct atomic_bool_box abandoning; // nobody waits for owners any more
   bool mutual_tls;
+  struct metrics_value *unreadable, *overdue, *crowded, uncounted;
 
   struct mutex mutex; // guards the rest
   struct condition changed;

@@ -6,6 +6,7 @@
 #include "ui/api/api_answer.h"
 #include "ui/api/api_attachments.h"
 #include "ui/api/api_events.h"
+#include "ui/api/api_exporters.h"
 #include "ui/api/api_feedback.h"
 #include "ui/api/api_health.h"
 #include "ui/api/api_issues.h"
@@ -36,6 +37,7 @@ static const struct http_route routes[] = {
     {HTTP_PATCH, "/api/v1/projects/{}/keys/{}", api_projects_patch_key, NULL},
     {HTTP_DELETE, "/api/v1/projects/{}/keys/{}", api_projects_delete_key, NULL},
     {HTTP_GET, "/api/v1/status", api_status_get, NULL},
+    {HTTP_POST, "/api/v1/exporters/{}/resend", api_exporters_resend, NULL},
     {HTTP_GET, "/metrics", api_health_metrics, NULL},
     {HTTP_GET, "/health", api_health_ready, NULL},
     {HTTP_GET, "/health/ready", api_health_ready, NULL},

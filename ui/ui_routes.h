@@ -42,7 +42,7 @@ struct ui_journal {
 struct ui_exporter {
   char name[32], endpoint[256];
   const char *state; // "off", "idle", "sending", "retrying", "paused"
-  uint64_t sent, retried, dead, queue_records, queue_age_s;
+  uint64_t sent, retried, dead, dead_letters, queue_records, queue_age_s;
   char last_error[256]; // "": none
 };
 
@@ -117,6 +117,8 @@ struct ui_options {
   const char *(*policy_name)(void *context, uint8_t policy);
   // Fills a zeroed struct.
   void (*status)(void *context, struct ui_status *out_status);
+  // Sends an exporter's dead letters again; *out_count: how many there are. STATUS_NOT_FOUND: no such exporter.
+  enum status (*resend)(void *context, struct slice exporter, uint64_t *out_count);
 
   struct ui_scrub scrub;
   void *projects; // context of the functions below

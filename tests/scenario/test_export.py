@@ -2,6 +2,7 @@
 """The exporter against a scripted backend: what is sent equals what came in, and every answer of OTLP 1.11's tables
 (P15, P16; R5, R8, R10, Z5) leads to what they say: sent on, tried again, or put among the dead letters."""
 import email.utils
+import json
 import os
 import socket
 import time
@@ -322,6 +323,42 @@ def test_a_misconfigured_backend_pauses_instead_of_draining(running):
     assert exporter["dead"] == 2 and "UNAUTHENTICATED" in exporter["last_error"]
     code, _, body = culprit.request("GET", "/health/ready")
     assert code == 503 and b"otlp" in body
+
+
+def test_dead_letters_are_sent_again_when_asked(running):
+    """After the backend has learnt to take them: each once, also when asked twice, also after a restart."""
+    backend = running.backend()
+    backend.script(*[Reply(Code.INVALID_ARGUMENT)] * 2)
+    culprit = running.start(backend=backend)
+    client = running.client(culprit)
+    refused = [otlp.new_trace_id() for _ in range(2)]
+    for count, trace_id in enumerate(refused, 1):
+        assert client.traces(otlp.several("traces", 3, trace_id)).ok
+        wait_until(lambda: culprit.api("/status")["exporters"][0]["dead_letters"] == count, 10, "a dead letter")
+    assert not backend.spans() and culprit.api("/status")["exporters"][0]["dead"] == 6
+
+    def resend(code=200):
+        answer = culprit.request("POST", "/api/v1/exporters/otlp/resend", b"{}", {"Content-Type": "application/json"})
+        assert answer[0] == code, answer
+        return json.loads(answer[2])
+
+    assert resend() == {"dead_letters": 2}
+    wait_until(lambda: [span.trace_id for span in backend.spans()] == [t for t in refused for _ in range(3)], 10,
+               "what was refused, in order")
+    wait_until(lambda: culprit.api("/status")["exporters"][0]["dead_letters"] == 0, 5, "no dead letter")
+    assert culprit.metrics().sum("culprit_exporter_resent_items_total") == 6
+    assert resend() == {"dead_letters": 0}
+    culprit.stop()
+    culprit = running.start(culprit.data_dir, backend=backend)
+    assert resend() == {"dead_letters": 0}
+    assert running.client(culprit).traces(otlp.several("traces", 1)).ok
+    wait_until(lambda: len(backend.spans()) == 7, 10, "the new span")
+    code, _, body = culprit.request("POST", "/api/v1/exporters/kafka/resend", b"{}",
+                                    {"Content-Type": "application/json"})
+    assert code == 404 and b"kafka" in body
+    code, _, _ = culprit.request("POST", "/api/v1/exporters/otlp/resend", b"{}",
+                                 {"Content-Type": "application/json", "Origin": "http://elsewhere"})
+    assert code == 403
 
 
 # --- restarts

@@ -76,6 +76,7 @@ static void write_exporters(struct api_answer *answer, const struct ui_status *s
     api_answer_number(answer, "sent", exporter->sent);
     api_answer_number(answer, "retried", exporter->retried);
     api_answer_number(answer, "dead", exporter->dead);
+    api_answer_number(answer, "dead_letters", exporter->dead_letters);
     api_answer_number(answer, "queue_records", exporter->queue_records);
     api_answer_number(answer, "queue_age_s", exporter->queue_age_s);
     api_answer_text(answer, "last_error", slice_from_cstr(exporter->last_error));

@@ -354,6 +354,59 @@ static void test_a_refused_batch_is_split(void **state) {
   assert_string_equal(bodies[0], "<003>");
 }
 
+static void wait_dead_letters(struct fixture *fixture, uint64_t count) {
+  uint64_t end = clock_monotonic_ns(clock_system()) + DEADLINE;
+  while (status_of(fixture).dead_letters != count) {
+    assert_true(clock_monotonic_ns(clock_system()) < end);
+    pause_briefly(fixture);
+  }
+}
+
+static void test_dead_letters_go_again_when_asked(void **state) {
+  struct fixture *fixture = *state;
+  snprintf(fixture->poison, sizeof(fixture->poison), "<00");
+  fixture->options.batch_bytes_max = 1; // each record alone
+  append_numbered(fixture, 1, 3);
+  start(fixture);
+  wait_sequence(fixture, 3);
+  wait_dead_letters(fixture, 3);
+  // Still refused: a dead letter again, once.
+  assert_int_equal(delivery_resend(fixture->delivery), 3);
+  wait_calls(fixture, 6);
+  uint64_t end = clock_monotonic_ns(clock_system()) + DEADLINE;
+  while (status_of(fixture).dead_items < 12 || status_of(fixture).dead_letters != 3) {
+    assert_true(clock_monotonic_ns(clock_system()) < end);
+    pause_briefly(fixture);
+  }
+  // The first is taken after a retry; for the second the backend wants other credentials: it waits to be asked again.
+  mutex_lock(&fixture->lock);
+  fixture->poison[0] = 0;
+  mutex_unlock(&fixture->lock);
+  const struct delivery_result answers[] = {{.outcome = DELIVERY_RETRY, .reason = "UNAVAILABLE"},
+                                            {.outcome = DELIVERY_DONE},
+                                            {.outcome = DELIVERY_MISCONFIGURED, .reason = "UNAUTHENTICATED"},
+                                            {.outcome = DELIVERY_DONE}};
+  script(fixture, answers, 4);
+  assert_int_equal(delivery_resend(fixture->delivery), 3);
+  wait_calls(fixture, 9);
+  wait_dead_letters(fixture, 2);
+  append_numbered(fixture, 4, 4);
+  wait_sequence(fixture, 4); // new records go on
+  stop(fixture);
+  start(fixture);
+  assert_int_equal(status_of(fixture).dead_letters, 2);
+  assert_int_equal(delivery_resend(fixture->delivery), 2);
+  wait_dead_letters(fixture, 0);
+  assert_int_equal(delivery_resend(fixture->delivery), 0);
+  const char *const sent[] = {"<001>", "<001>", "<002>", "<004>", "<002>", "<003>"};
+  for (uint32_t i = 0; i < 6; i++) assert_sent(fixture, 6 + i, sent[i]);
+  assert_int_equal(fixture->call_count, 12);
+  assert_int_equal(status_of(fixture).sequence, 4);
+  assert_int_equal(metrics_get(metrics_series(fixture->metrics, METRICS_COUNTER, "culprit_exporter_resent_items_total",
+                                              "exporter=\"otlp\"", "")),
+                   6);
+}
+
 static void test_the_last_of_a_split_batch_goes_alone(void **state) {
   struct fixture *fixture = *state;
   snprintf(fixture->poison, sizeof(fixture->poison), "<002>");
@@ -484,6 +537,7 @@ int main(void) {
       TEST(test_compressed_bodies_are_sent_plain),
       TEST(test_the_same_is_tried_again),
       TEST(test_stop_ends_the_back_off),
+      TEST(test_dead_letters_go_again_when_asked),
       TEST(test_a_refused_batch_is_split),
       TEST(test_the_last_of_a_split_batch_goes_alone),
       TEST(test_too_large_is_split_and_then_dead),

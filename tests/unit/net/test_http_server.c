@@ -373,6 +373,51 @@ static void test_many_headers_in_small_pieces(void **state) {
   close_server(&f);
 }
 
+static uint64_t dropped(struct metrics *metrics, const char *labels) {
+  return metrics_get(metrics_series(metrics, METRICS_COUNTER, "culprit_http_dropped_total", labels, ""));
+}
+
+// What libmicrohttpd refuses before there is a request, what never becomes one, and who is one too many.
+static void test_what_never_reaches_an_owner_is_counted(void **state) {
+  (void)state;
+  struct metrics *metrics = metrics_create();
+  struct http_server_options options = {
+      .on_refusal = on_refusal, .metrics = metrics, .request_deadline_ns = 300 * NS_PER_MS};
+  struct fixture f;
+  open_server(&f, &options);
+  char *head = calloc(1, 128 * 1024);
+  long_head(head, 120);
+  const char *const unreadable[] = {"nonsense\r\n\r\n", "GET /echo HTTP/1.1\r\n no fold\r\n\r\n", head};
+  uint64_t refused = 0;
+  for (size_t i = 0; i < 3; i++) {
+    struct raw_http raw;
+    raw_http_open(&raw, f.port);
+    raw_http_send(&raw, unreadable[i], strlen(unreadable[i]));
+    int code = raw_http_reply(&raw, NULL, NULL);
+    assert_true(code == 0 || (code >= 400 && code < 500));
+    refused += code >= 400;
+    raw_http_close(&raw);
+  }
+  free(head);
+  assert_true(refused > 0);
+  assert_true(dropped(metrics, "listener=\"test\",reason=\"unreadable\"") >= 1);
+  close_server(&f);
+  options.connections_max = 1;
+  open_server(&f, &options);
+  struct raw_http silent, second;
+  raw_http_open(&silent, f.port);
+  raw_http_send(&silent, "GET /ec", 7);
+  raw_http_open(&second, f.port);
+  assert_int_equal(raw_http_reply(&second, NULL, NULL), 0);
+  assert_int_equal(raw_http_reply(&silent, NULL, NULL), 0); // closed when its time is over
+  assert_true(dropped(metrics, "listener=\"test\",reason=\"crowded\"") >= 1);
+  assert_int_equal(dropped(metrics, "listener=\"test\",reason=\"overdue\""), 1);
+  raw_http_close(&silent);
+  raw_http_close(&second);
+  close_server(&f);
+  metrics_destroy(metrics);
+}
+
 static void test_reply_from_another_thread(void **state) {
   (void)state;
   struct fixture f;
@@ -765,6 +810,7 @@ int main(void) {
       cmocka_unit_test(test_expect_continue),
       cmocka_unit_test(test_untrusted_framing),
       cmocka_unit_test(test_many_headers_in_small_pieces),
+      cmocka_unit_test(test_what_never_reaches_an_owner_is_counted),
       cmocka_unit_test(test_reply_from_another_thread),
       cmocka_unit_test(test_client_gone_before_the_reply),
       cmocka_unit_test(test_absolute_deadline),
