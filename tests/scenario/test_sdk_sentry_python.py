@@ -28,7 +28,8 @@ def dsn_of(culprit, project="default"):
 
 class Shop:
     def __init__(self, shared):
-        self.culprit = shared.start(sampling_decision_wait="1s")
+        self.backend = shared.backend()
+        self.culprit = shared.start(backend=self.backend, sampling_decision_wait="1s")
         self.dsn = dsn_of(self.culprit)
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -100,6 +101,49 @@ def test_the_request_page_shows_spans_and_the_event(shop):
     assert all(span["parent_span_id"] in identifiers for span in found["spans"] if span is not root)
     verdict = wait_until(lambda: (shop.culprit.find(request_id)["verdict"] or {}).get("policy"), 10, "the verdict")
     assert verdict == "errors"
+
+
+def test_a_transaction_reaches_the_backend_as_the_request_page_shows_it(shop):
+    request_id = new_request_id()
+    assert shop.get("/basket/3", request_id)[0] == 200
+    found = wait_until(lambda: (lambda found: found if found["spans"] else None)(shop.culprit.find(request_id)), 15,
+                       "the spans of the request")
+    [trace_id] = found["trace_ids"]
+    spans = {span["span_id"]: span for span in found["spans"]}
+    [root] = [span for span in spans.values() if span["parent_span_id"] is None]
+    [counted] = [span for span in spans.values() if span["name"] == "count the basket"]
+    assert root["name"] == "/basket/{count}" and counted["attributes"]["sentry.op"] == "shop.count"
+    assert counted["attributes"]["count"] == 3 and counted["attributes"]["api_key"] == "[Filtered]"
+    assert found["events"] == [] and root["status"] in ("ok", "unset")
+
+    def forwarded():
+        sent = {span.span_id.hex(): span for span in shop.backend.spans() if span.trace_id.hex() == trace_id}
+        return sent if set(sent) == set(spans) else None
+
+    for key, span in wait_until(forwarded, 15, "the same spans at the backend").items():
+        shown = spans[key]
+        assert span.name == shown["name"] and span.parent_span_id.hex() == (shown["parent_span_id"] or "")
+        assert (str(span.start_time_unix_nano), str(span.end_time_unix_nano)) == (shown["start_ns"], shown["end_ns"])
+        assert {attribute.key for attribute in span.attributes} == set(shown["attributes"])
+    assert b"hunter2canary" not in b"".join(request.body for request in shop.backend.requests())
+
+
+def test_local_variables_are_shown_but_for_secrets(shop):
+    request_id = new_request_id()
+    assert shop.get("/login/jane", request_id)[0] == 500
+    _, event = shop.event(title="PermissionError: 3 things of jane")
+    frames = event["document"]["exception"]["values"][-1]["stacktrace"]["frames"]
+    variables = frames[-1]["vars"]
+    assert variables["user"] == "'jane'" and variables["visit"]["visits"] == "3"
+    assert variables["visit"]["user"] == "'jane'"
+    # The SDK filtered what has such a name, culprit what it left: inside of values, and by value.
+    assert variables["password"] == "[Filtered]" and variables["visit"]["token"] == "[Filtered]"
+    assert "4111" not in variables["card"]
+    marks = event["document"]["_meta"]["exception"]["values"]
+    marks = marks[str(len(event["document"]["exception"]["values"]) - 1)]["stacktrace"]["frames"]
+    marks = marks[str(len(frames) - 1)]["vars"]
+    assert marks["card"][""]["rem"] and marks["visit"]["token"][""]["rem"] and marks["password"][""]["rem"]
+    assert "hunter2canary" not in json.dumps(event)
 
 
 def test_messages_and_logs(shop):

@@ -4,9 +4,10 @@ import logging
 
 import sentry_sdk
 from fastapi import FastAPI
+from sentry_sdk.integrations.django import DjangoIntegration
 
 sentry_sdk.init(traces_sample_rate=1.0, release="shop@1.4.2", environment="staging", enable_logs=True,
-                send_default_pii=False)
+                send_default_pii=False, disabled_integrations=[DjangoIntegration()])  # it is installed, that is all
 log = logging.getLogger("shop")
 app = FastAPI()
 
@@ -29,6 +30,24 @@ def price(item: str):
         return {"price": price_of(item)}
     except KeyError as error:
         raise ValueError(f"no price for {item} among {len(basket)}") from error
+
+
+@app.get("/basket/{count}")
+def basket(count: int):
+    with sentry_sdk.start_span(op="shop.count", name="count the basket") as span:
+        span.set_data("count", count)
+        span.set_data("api_key", "hunter2canary")
+    return {"count": count}
+
+
+def check(user, password, card):
+    visit = {"user": user, "token": password, "visits": 3}
+    raise PermissionError(f"{len(visit)} things of {user}")
+
+
+@app.get("/login/{user}")
+def login(user: str):
+    check(user, "hunter" + "2canary", "4111" * 4)
 
 
 @app.get("/message/{text}")
