@@ -25,7 +25,8 @@ let page;
 let sent; // envelopes, as the browser saw them go
 let complaints;
 
-const html = '<!doctype html><html lang="en"><title>A shop</title><link rel="icon" href="data:,"><body><output></output><script src="/shop.js"></script>';
+const html =
+  '<!doctype html><html lang="en"><title>A shop</title><link rel="icon" href="data:,"><body><output></output><script src="/shop.js"></script>';
 
 async function serve() {
   const bundle = await build({entryPoints: [here('sdk/page.js')], bundle: true, write: false, format: 'iife'});
@@ -54,7 +55,7 @@ async function api(path, init) {
 // Asks until there is an answer; what is thrown meanwhile means "not yet".
 async function until(what, ask) {
   const end = Date.now() + patience;
-  for (let last; ; ) {
+  for (let last; ;) {
     try {
       const answer = await ask();
       if (answer) return answer;
@@ -68,7 +69,9 @@ async function until(what, ask) {
 
 const issueOf = title =>
   until(`an issue "${title}"`, async () =>
-    (await api('/issues?status=all&limit=200')).issues.find(issue => issue.project === project && issue.title === title),
+    (await api('/issues?status=all&limit=200')).issues.find(
+      issue => issue.project === project && issue.title === title,
+    ),
   );
 const eventOf = async issue => api(`/events/${(await api(`/issues/${issue.id}`)).latest_event}`);
 
@@ -86,14 +89,20 @@ async function open(address) {
   page.on('response', async response => {
     const request = response.request();
     if (!request.url().includes('/envelope/') || request.method() !== 'POST') return;
-    sent.push({url: new URL(request.url()), headers: await request.allHeaders(), body: request.postData() ?? '', status: response.status()});
+    sent.push({
+      url: new URL(request.url()),
+      headers: await request.allHeaders(),
+      body: request.postData() ?? '',
+      status: response.status(),
+    });
   });
   page.on('requestfailed', request => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
   await page.goto(address);
 }
 
 const itemTypes = envelope => [...envelope.body.matchAll(/^\{"type":"(\w+)"/gm)].map(match => match[1]);
-const wasSent = type => until(`an envelope with ${type}`, () => sent.find(envelope => itemTypes(envelope).includes(type)));
+const wasSent = type =>
+  until(`an envelope with ${type}`, () => sent.find(envelope => itemTypes(envelope).includes(type)));
 
 before(async () => {
   await serve();

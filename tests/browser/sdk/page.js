@@ -29,7 +29,12 @@ function priceOf(item) {
 }
 
 function checkout() {
-  Sentry.addBreadcrumb({category: 'cart', message: 'checking out', level: 'info', data: {items: 2, password: 'hunter2canary'}});
+  Sentry.addBreadcrumb({
+    category: 'cart',
+    message: 'checking out',
+    level: 'info',
+    data: {items: 2, password: 'hunter2canary'},
+  });
   console.warn('the cart is odd');
   return priceOf('cake');
 }
