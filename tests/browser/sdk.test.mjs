@@ -283,11 +283,16 @@ test("culprit's pages show the error and the request it came from", async () => 
   const watched = await watch(own, ui);
   await own.goto(`${ui}/issues/${issue.id}`);
   await own.getByRole('heading', {level: 1, name: 'TypeError'}).waitFor();
-  const frame = own.locator('.frame.in-app').first();
-  await frame.waitFor();
-  assert.match(await frame.innerText(), /priceOf/);
-  assert.match(await frame.innerText(), /shop\.js/);
-  for (const text of ['checking out', 'the cart is odd', 'body > button#checkout', 'shop-web@1.0.0', 'north']) {
+  const frames = own.locator('.frame.in-app');
+  await frames.first().waitFor();
+  const [crash, caller] = await frames.allInnerTexts();
+  assert.match(crash, /priceOf\s[^]*\/shop\.js:\d+:\d+/);
+  assert.match(caller, /checkout\s[^]*\/shop\.js:\d+:\d+/);
+  for (const text of [
+    ...['unhandled', 'auto.browser.browserapierrors.addEventListener'], // what the SDK says of the exception
+    ...['body > button#checkout', 'checking out', 'the cart is odd', '[Filtered]'], // breadcrumbs
+    ...['shop-web@1.0.0', 'staging', 'jane', 'north', 'HeadlessChrome', 'sentry.javascript.browser'],
+  ]) {
     await own.getByText(text).first().waitFor({state: 'attached'});
   }
   assert.equal(await own.getByText('hunter2canary').count(), 0);
