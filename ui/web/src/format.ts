@@ -127,3 +127,11 @@ export function ticks(from: number, to: number, most: number): number[] {
 export function plural(n: number, word: string, many = word + 's'): string {
   return `${exact(n)} ${n === 1 ? word : many}`;
 }
+
+const typeShown = 44;
+
+// "com.example.very.long.NotFoundException" as "…NotFoundException" where a list has no room for all of it.
+export function shortType(type: string): string {
+  if (type.length <= typeShown || !/^[\w$]+([.:\\]+[\w$]+)+$/.test(type)) return type;
+  return '…' + /[\w$]+$/.exec(type)![0];
+}

@@ -12,6 +12,7 @@ import {
   plural,
   relativeTime,
   short,
+  shortType,
   ticks,
   toBigInt,
 } from '../src/format';
@@ -133,4 +134,12 @@ test('ticks are round, inside, and not too many', () => {
     assert.ok(found.length >= 2 && found.length <= 7, `${length}: ${found}`);
     assert.ok(found.every(tick => tick >= 0 && tick <= length * 1.000001));
   }
+});
+
+test('a long type is shown without its package', () => {
+  assert.equal(shortType('ValueError'), 'ValueError');
+  assert.equal(shortType('java.lang.IllegalStateException'), 'java.lang.IllegalStateException');
+  assert.equal(shortType('com.example.enterprise.very.long.package.NotFoundException'), '…NotFoundException');
+  assert.equal(shortType('App\\Very\\Long\\Name\\Space\\Of\\Something\\NotFound'), '…NotFound');
+  assert.equal(shortType('cannot reach the warehouse. It may be closed today.'), 'cannot reach the warehouse. It may be closed today.');
 });

@@ -2,7 +2,7 @@
 //
 // One issue as a row of the inbox.
 import type {Issue, IssueStatus} from '../api';
-import {plural, short} from '../format';
+import {plural, short, shortType} from '../format';
 import {Icon} from '../parts/icon';
 import {levelClass, StatusBadge} from '../parts/level';
 import {Pick, type Choice} from '../parts/merge';
@@ -55,9 +55,9 @@ export function Row({issue, fresh, choice, onChange}: RowProps) {
     >
       <td class="what">
         <Pick issue={issue} choice={choice} />
-        <a class="title" href={hrefs.issue(issue.id)}>
+        <a class="title" href={hrefs.issue(issue.id)} title={shortType(type) === type ? undefined : visible(type)}>
           <strong>
-            <Text text={type} />
+            <Text text={shortType(type)} />
           </strong>
           {issue.type && issue.value ? (
             <span class="value">

@@ -2,7 +2,7 @@
 //
 // One request: what is known of it as a whole, and its waterfall.
 import {useLayoutEffect, useMemo} from 'preact/hooks';
-import {paths, type RequestDocument} from '../api';
+import {paths, type EventDetail, type IssueDetail, type RequestDocument} from '../api';
 import {duration, exact, nsToIso, plural} from '../format';
 import {usePolled} from '../hooks';
 import {restoreScroll} from '../navigation';
@@ -11,7 +11,7 @@ import {Icon} from '../parts/icon';
 import {Failure, Loading, Stale} from '../parts/notice';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
-import {hrefs} from '../route';
+import {hrefs, noFilters} from '../route';
 import {safeLink, visible} from '../text';
 import {build, type Timeline} from '../waterfall';
 import {Waterfall} from './waterfall';
@@ -254,6 +254,40 @@ function Errors({id, request, timeline}: {id: string; request: RequestDocument; 
   );
 }
 
+const eventId = /^[0-9a-f]{32}$/i;
+const shortId = /^[\w-]+-(\d{1,18})$/;
+
+// What was pasted into the search box may be another kind of id, or text.
+function Elsewhere({id}: {id: string}) {
+  const number = shortId.exec(id)?.[1] ?? null;
+  const plainId = id.replace(/-/g, '').toLowerCase();
+  const {data: event} = usePolled<EventDetail>(eventId.test(plainId) ? paths.event(plainId) : null, 0);
+  const {data: issue} = usePolled<IssueDetail>(number ? paths.issue(number) : null, 0);
+  return (
+    <p>
+      {event ? (
+        <>
+          It is the id of an event:{' '}
+          <a href={hrefs.issue(event.issue.id, event.event_id)}>
+            <Text text={event.issue.title} />
+          </a>
+          .{' '}
+        </>
+      ) : null}
+      {issue && issue.short_id.toLowerCase() === id.toLowerCase() ? (
+        <>
+          It is the id of an error:{' '}
+          <a href={hrefs.issue(issue.id)}>
+            <Text text={issue.title} />
+          </a>
+          .{' '}
+        </>
+      ) : null}
+      <a href={hrefs.inbox({...noFilters, query: id.slice(0, 200), status: 'all'})}>Look for it among the errors</a>
+    </p>
+  );
+}
+
 function NotFound({id, onRetry}: {id: string; onRetry: () => void}) {
   return (
     <div class="failure">
@@ -266,6 +300,7 @@ function NotFound({id, onRetry}: {id: string; onRetry: () => void}) {
         the store is over, or the id belongs to another system. Request ids are found as the application wrote them, in
         full.
       </p>
+      <Elsewhere id={id} />
       <p>
         <button type="button" onClick={onRetry}>
           Look again

@@ -45,8 +45,7 @@ const help: [string, [string, string][]][] = [
     [
       ['e m u', 'resolve, mute, reopen'],
       ['j k', 'older event, newer event'],
-      ['w', 'stack trace as text'],
-      ['a', 'all frames'],
+      ['r a w', 'frames: relevant, all, as text'],
       ['o', 'open its request'],
     ],
   ],
