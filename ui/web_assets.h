@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The web UI inside the binary: the files that ui/web/build.mjs bundled, and their answers over HTTP. The pages /,
-// /issues/…, /requests/… and /status are all index.html, the script in it reads the address. Every answer carries a
-// Content-Security-Policy that allows nothing inline and no other host.
+// /issues/…, /requests/…, /projects, /projects/… and /status are all index.html, the script in it reads the address.
+// Every answer carries a Content-Security-Policy that allows nothing inline and no other host.
 //
 // Files under /assets/ have a hash of their content in their name and may be cached for ever; index.html is asked for
 // again each time (ETag, 304).

@@ -8,7 +8,8 @@ import assert from 'node:assert/strict';
 export async function watch(page, origin) {
   const complaints = [];
   page.on('console', message => {
-    if (['error', 'warning'].includes(message.type())) complaints.push(`console ${message.type()}: ${message.text()}`);
+    if (['error', 'warning'].includes(message.type()))
+      complaints.push(`console ${message.type()}: ${message.text()} ${message.location().url}`);
   });
   page.on('pageerror', error => complaints.push(`exception: ${error.stack ?? error}`));
   page.on('request', request => {

@@ -168,6 +168,7 @@ step('an older event of the issue shows what the user said of the other', async 
   await page.keyboard.press('j');
   await page.waitForURL(url => url.searchParams.get('event') !== newest.event_id);
   await page.getByRole('heading', {name: 'What users said of this error'}).waitFor();
+  await page.locator('.highlights', {hasText: 'u-2@example.test'}).waitFor();
   assert.equal(await page.getByRole('link', {name: 'screen.png'}).count(), 0);
   await page.keyboard.press('k');
   await page.waitForURL(url => url.searchParams.get('event') === newest.event_id);

@@ -94,6 +94,30 @@ step('settings are saved, a bad one is marked where it is', async page => {
   await assertAccessible(page, 'project with settings');
 });
 
+step('a bad rule is marked at its line, good ones are kept', async page => {
+  const editor = page.getByLabel('Fingerprint rules');
+  await editor.fill('error.type:TimeoutError -> timeouts\nthis is no rule\n');
+  await page.getByRole('button', {name: 'Save'}).click();
+  await page
+    .getByRole('alert')
+    .getByText(/^Line 2, column \d+: /i)
+    .waitFor();
+  assert.equal(await page.locator('.gutter .refused').innerText(), '2');
+  assert.equal(await editor.getAttribute('aria-invalid'), 'true');
+  const caret = await editor.evaluate(area => area === document.activeElement && area.selectionStart);
+  assert.ok(caret >= 36 && caret <= 51, `the caret is in line 2, at ${caret}`);
+  await assertAccessible(page, 'project with a refused rule');
+  opened.watched.expect(/status of 400/);
+  await editor.fill('error.type:TimeoutError -> timeouts\n');
+  await page.getByLabel('Stack-trace rules').fill('stack.module:vendor.* -app\n');
+  await page.getByRole('button', {name: 'Save'}).click();
+  await page.getByText(`Saved the settings of ${slug}`).waitFor();
+  const {settings} = await project();
+  assert.equal(settings.fingerprint_rules, 'error.type:TimeoutError -> timeouts\n');
+  assert.equal(settings.enhancements, 'stack.module:vendor.* -app\n');
+  assert.equal(settings.events_per_minute, 600, 'what was saved before stays');
+});
+
 step('a project that is not there', async page => {
   await page.goto(ui + '/projects/nobody');
   await page.getByRole('heading', {name: 'There is no such project'}).waitFor();

@@ -281,6 +281,8 @@ export interface ProjectSettings {
   events_per_minute: number; // 0: no limit
   transactions_per_minute: number;
   logs_per_minute: number;
+  enhancements?: string; // of one project only
+  fingerprint_rules?: string;
 }
 
 export interface Project {
@@ -341,6 +343,8 @@ export class ApiError extends Error {
     readonly code: number,
     message: string,
     readonly field: string | null = null,
+    readonly line: number | null = null, // of a text that was sent, from 1
+    readonly column: number | null = null,
   ) {
     super(message);
   }
@@ -370,10 +374,13 @@ export const paths = {
 // The words of an error answer; whatever came instead of one is described.
 export function errorOf(code: number, text: string): ApiError {
   try {
-    const error = (JSON.parse(text) as {error?: {message?: unknown; status?: unknown; field?: unknown}}).error;
-    if (error && (typeof error.message === 'string' || typeof error.status === 'string')) {
-      const words = typeof error.message === 'string' && error.message ? error.message : String(error.status);
-      return new ApiError(code, words, typeof error.field === 'string' ? error.field : null);
+    const error = (JSON.parse(text) as {error?: Record<string, unknown>}).error;
+    const number = (value: unknown): number | null => (typeof value === 'number' ? value : null);
+    if (error && (typeof error['message'] === 'string' || typeof error['status'] === 'string')) {
+      const words =
+        typeof error['message'] === 'string' && error['message'] ? error['message'] : String(error['status']);
+      const field = typeof error['field'] === 'string' ? error['field'] : null;
+      return new ApiError(code, words, field, number(error['line']), number(error['column']));
     }
   } catch {
     // Not the API's form: said below.

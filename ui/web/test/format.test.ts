@@ -141,5 +141,8 @@ test('a long type is shown without its package', () => {
   assert.equal(shortType('java.lang.IllegalStateException'), 'java.lang.IllegalStateException');
   assert.equal(shortType('com.example.enterprise.very.long.package.NotFoundException'), '…NotFoundException');
   assert.equal(shortType('App\\Very\\Long\\Name\\Space\\Of\\Something\\NotFound'), '…NotFound');
-  assert.equal(shortType('cannot reach the warehouse. It may be closed today.'), 'cannot reach the warehouse. It may be closed today.');
+  assert.equal(
+    shortType('cannot reach the warehouse. It may be closed today.'),
+    'cannot reach the warehouse. It may be closed today.',
+  );
 });

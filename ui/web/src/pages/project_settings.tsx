@@ -5,6 +5,7 @@ import type {ComponentChildren} from 'preact';
 import {useState} from 'preact/hooks';
 import {paths, send, type ApiError, type Project, type ProjectSettings, type ScrubSettings} from '../api';
 import {Text} from '../parts/text';
+import {RulesEditor} from '../parts/rules_editor';
 import {toast} from '../parts/toast';
 
 const limits = [
@@ -24,7 +25,21 @@ const lists = [
   ['safe_keys', 'Never scrub these keys'],
 ] as const;
 
+const rules = [
+  [
+    'enhancements',
+    'Stack-trace rules',
+    'One a line, in Sentry’s syntax: stack.module:vendor.* -app marks frames, stack.function:retry ^-group leaves frames out.',
+  ],
+  [
+    'fingerprint_rules',
+    'Fingerprint rules',
+    'One a line, in Sentry’s syntax: error.type:TimeoutError -> timeouts, {{ transaction }}',
+  ],
+] as const;
+
 interface Draft {
+  rules: Record<string, string>;
   limits: Record<string, string>;
   switches: Record<string, string>; // '': as configured, 'on', 'off'
   lists: Record<string, {own: boolean; text: string}>;
@@ -37,6 +52,7 @@ function draftOf(settings: ProjectSettings): Draft {
     switches: Object.fromEntries(
       switches.map(([name]) => [name, scrub[name] === null ? '' : scrub[name] ? 'on' : 'off']),
     ),
+    rules: Object.fromEntries(rules.map(([name]) => [name, settings[name] ?? ''])),
     lists: Object.fromEntries(
       lists.map(([name]) => [name, {own: scrub[name] !== null, text: (scrub[name] ?? []).join('\n')}]),
     ),
@@ -59,6 +75,7 @@ export function settingsOf(draft: Draft): Record<string, unknown> {
       ),
       ...Object.fromEntries(own),
     },
+    ...draft.rules,
     ...Object.fromEntries(Object.entries(draft.limits).map(([name, typed]) => [name, number(typed)])),
   };
 }
@@ -87,6 +104,14 @@ function Field({name, label, help, error, children}: FieldProps) {
   );
 }
 
+// The same object for the same error: the caret is put there once.
+const faults = new WeakMap<ApiError, {line: number; column: number | null}>();
+function faultOf(error: ApiError): {line: number; column: number | null} {
+  const known = faults.get(error) ?? {line: error.line ?? 1, column: error.column};
+  faults.set(error, known);
+  return known;
+}
+
 interface SettingsProps {
   project: Project;
   defaults: ScrubSettings | null;
@@ -113,7 +138,7 @@ export function Settings({project, defaults, onSaved}: SettingsProps) {
     setBusy(false);
   };
   const known = [
-    ...limits.map(([name]) => 'settings.' + name),
+    ...[...limits, ...rules].map(([name]) => 'settings.' + name),
     ...[...switches, ...lists].map(([name]) => 'settings.scrub.' + name),
   ];
   const configured = (value: boolean | undefined): string =>
@@ -205,6 +230,26 @@ export function Settings({project, defaults, onSaved}: SettingsProps) {
             );
           })}
         </div>
+      </section>
+      <section class="panel" aria-labelledby="rules-title">
+        <h2 id="rules-title">Grouping</h2>
+        <p class="dim">
+          They hold for events from now on; what came before stays where it is, and its issues are found for 30 days
+          more.
+        </p>
+        {rules.map(([name, label, help]) => (
+          <Field key={name} name={'settings.' + name} label={label} help={help} error={error}>
+            {attributes => (
+              <RulesEditor
+                id={attributes.id}
+                describedBy={attributes['aria-describedby']}
+                value={draft.rules[name]!}
+                fault={error?.field === 'settings.' + name && error.line !== null ? faultOf(error) : null}
+                onChange={text => setDraft({...draft, rules: {...draft.rules, [name]: text}})}
+              />
+            )}
+          </Field>
+        ))}
       </section>
       {error && !known.includes(error.field ?? '') ? (
         <p class="bad" role="alert">
