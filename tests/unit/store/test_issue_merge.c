@@ -3,6 +3,8 @@
 // Merging and splitting in a real inbox, by hand and at random against a model of a few lines.
 #include "store/issue_merge.h"
 
+#include <unistd.h>
+
 #include "store/issue_split.h"
 #include "tests/unit/store/inbox_fixture.h"
 
@@ -496,6 +498,49 @@ static void an_issue_without_events_goes_in_time(void **state) {
   assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue"), 1);
 }
 
+// --- files of an earlier version
+// --------------------------------------------------------------------------------------
+
+// An issue that was made before parts were counted is one part, under the hash that made it.
+static void an_inbox_of_the_first_version_can_be_merged_and_split(void **state) {
+  struct inbox_fixture *fixture = *state;
+  struct error error = {0};
+  fixture_close(fixture);
+  unlink(fixture->path);
+  const struct store_migration first[] = {store_migrations[0], {0}};
+  struct database *database = NULL;
+  assert_int_equal(
+      database_open(&(struct database_options){.path = fixture->path, .migrations = first}, &database, &error),
+      STATUS_OK);
+  static const char rows[] =
+      "INSERT INTO project (id, slug, created_ns, issues_made) VALUES (1, 'default', 1, 2);"
+      "INSERT INTO issue (id, project_id, number, status_ns, count, stored, first_seen_ns, last_seen_ns, first_row, "
+      "title) VALUES (1, 1, 1, 1, 5, 1, 3600000000000, 7200000000000, 1, 'first'), (2, 1, 2, 1, 3, 1, 3600000000000, "
+      "3600000000000, 2, 'second');"
+      "INSERT INTO issue_hash VALUES (1, x'61000000000000000000000000000000', 1, 'old', 'app', 1), (1, "
+      "x'78000000000000000000000000000000', 1, 'old', 'system', 1), (1, x'62000000000000000000000000000000', 2, 'old', "
+      "'app', 1);"
+      "INSERT INTO issue_hour VALUES (1, 1, 4), (1, 2, 1), (2, 1, 3);"
+      "INSERT INTO event (id, project_id, issue_id, event_id, source, timestamp_ns, seen_ns, received_ns, "
+      "duplicate_key, title, document_bytes, document) VALUES (1, 1, 1, x'0100', 1, 1, 3600000000000, 1, 0, 'first', "
+      "6, "
+      "x'28b52ffd20063100007b7d0a7b7d0a'), (2, 1, 2, x'0200', 1, 1, 3600000000000, 1, 0, 'second', 6, "
+      "x'28b52ffd20063100007b7d0a7b7d0a')";
+  connection_execute(database_write_begin(database), rows);
+  if (database_write_end(database, &error) != STATUS_OK) fail_msg("%s", error.text);
+  database_close(database);
+  fixture_open(fixture);
+  check_sums(fixture);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue_part"), 2);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM event WHERE part_id = issue_id"), 2);
+  merge(fixture, 1, 2);
+  assert_int_equal(count_of(fixture, 1), 8);
+  uint64_t made = split(fixture, 1, "b");
+  assert_int_equal(count_of(fixture, made), 3);
+  assert_int_equal(one(fixture, 7, "b", NULL), made);
+  assert_int_equal(one(fixture, 8, "x", NULL), 1);
+}
+
 // --- at random -------------------------------------------------------------------------------------------------------
 
 #define HASHES 12
@@ -641,6 +686,7 @@ int main(void) {
       FIXTURE_TEST(a_split_outlives_a_change_of_rules),
       FIXTURE_TEST(parts_are_bounded),
       FIXTURE_TEST(an_issue_without_events_goes_in_time),
+      FIXTURE_TEST(an_inbox_of_the_first_version_can_be_merged_and_split),
       FIXTURE_TEST(the_model_agrees),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
