@@ -6,7 +6,7 @@ import pytest
 
 from culprit_process import Culprit, run
 
-COMMANDS = ["serve", "check", "config", "demo", "explain", "project", "version"]
+COMMANDS = ["serve", "check", "config", "demo", "explain", "project", "rules", "version"]
 
 
 @pytest.fixture
