@@ -338,7 +338,7 @@ static void test_replaced_values(void **state) {
   struct json_value root =
       parse(state, "{\"text\":\"long ago\",\"number\":4111111111111111,\"list\":[1,[2,3],{\"a\":null}],\"rest\":true}");
   struct json_iter iter = json_iterate(json_get(root, "list"));
-  struct json_value first, second, third;
+  struct json_value first = {0}, second = {0}, third = {0};
   assert_true(json_array_next(&iter, &first) && json_array_next(&iter, &second));
   assert_int_equal(json_replace(second, SLICE_LITERAL("was a \"list\"")), STATUS_OK);
   assert_true(json_array_next(&iter, &third)); // an iterator goes on behind what was replaced
