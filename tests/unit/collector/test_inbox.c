@@ -9,13 +9,16 @@
 
 #include <cmocka.h>
 
+#include "collector/event_digest.h"
 #include "collector/inbox.h"
 #include "collector/inbox_attempt.h"
 #include "processor/payload_facts.h"
 #include "proto/otlp_json.h"
 #include "proto/sentry_item.h"
 #include "store/cursor_store.h"
+#include "store/issue_query.h"
 #include "store/project_store.h"
+#include "store/record_facts.h"
 #include "tests/unit/store/temporary.h"
 
 struct fixture {
@@ -235,6 +238,21 @@ static void append_items(struct fixture *fixture, unsigned number, unsigned atta
 
 static void append_event(struct fixture *fixture, const char *json) {
   append(fixture, JOURNAL_EVENTS, (struct slice){0}, slice_from_cstr(json));
+}
+
+// An event of an SDK as intake appends it: its summary in the section, its text as the body.
+static void append_digested(struct fixture *fixture, const char *json) {
+  const struct inbox_grouping_options grouping = {
+      .database = fixture->database, .clock = clock_system(), .program = fixture->grouping};
+  const struct event_digest_options options = {.project = PROJECT_STORE_DEFAULT,
+                                               .received_ns = clock_wall_ns(clock_system())};
+  struct event_digest_pool *pool = event_digest_pool_create(&grouping);
+  struct event_digest *digest = event_digest_take(pool);
+  struct event_digest_record record;
+  assert_int_equal(event_digest_make(digest, &options, slice_from_cstr(json), &record, NULL), STATUS_OK);
+  append(fixture, JOURNAL_EVENTS, record.section, record.body);
+  event_digest_give(pool, digest);
+  event_digest_pool_destroy(pool);
 }
 
 // --- what came out ---------------------------------------------------------------------------------------------------
@@ -541,11 +559,81 @@ static void old_events_expire(void **state) {
   assert_int_equal(ask(fixture, "SELECT count(*) FROM issue"), 0);
 }
 
+// The document of the newest event.
+static void assert_document(struct fixture *fixture, const char *grouping_start, const char *part) {
+  struct buffer text;
+  struct error error = {0};
+  struct slice grouping, document;
+  buffer_init(&text, 8 << 20);
+  int64_t row = ask(fixture, "SELECT max(id) FROM event");
+  struct connection *reader = database_read_begin(fixture->database, &error);
+  assert_non_null(reader);
+  assert_true(issue_query_document(reader, row, &text, &grouping, &document));
+  assert_int_equal(database_read_end(fixture->database, reader, &error), STATUS_OK);
+  assert_true(slice_starts_with(grouping, slice_from_cstr(grouping_start)));
+  assert_true(slice_starts_with(document, SLICE_LITERAL("{\"event_id\":")));
+  assert_true(slice_find(document, slice_from_cstr(part)) < document.len);
+  buffer_finish(&text);
+}
+
+// What the door made of an event is what is stored, whether the journal compressed it or not, and beside an event of
+// the same error that the inbox parsed itself it is in one issue.
+static void what_the_door_digested_is_counted_and_stored(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture);
+  append_event(fixture,
+               "{\"event_id\":\"00000000000000000000000000000001\",\"level\":\"fatal\",\"exception\":[{\"type\":"
+               "\"KeyError\",\"value\":\"'a'\"}]}");
+  append_digested(fixture, "{\"event_id\":\"00000000000000000000000000000002\",\"exception\":[{\"type\":\"KeyError\","
+                           "\"value\":\"'a'\"}],\"tags\":{\"region\":\"eu\"},\"environment\":\"live\"}");
+  settle(fixture);
+  assert_document(fixture, "{\"algorithm\":", "\"environment\":\"live\"");
+  char large[20000] =
+      "{\"event_id\":\"00000000000000000000000000000003\",\"exception\":[{\"type\":\"KeyError\",\"value\":"
+      "\"'a'\"}],\"extra\":{\"text\":\"";
+  size_t len = strlen(large);
+  memset(large + len, 'x', 15000);
+  snprintf(large + len + 15000, sizeof large - len - 15000, "\",\"end\":1}}");
+  append_digested(fixture, large);
+  append_digested(fixture, large); // sent again
+  settle(fixture);
+  assert_document(fixture, "{\"algorithm\":", "\"end\":1}");
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM issue"), 1);
+  assert_int_equal(ask(fixture, "SELECT count FROM issue"), 3);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event"), 3);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event WHERE environment = 'live' AND source = 3"), 1);
+  assert_int_equal(ask(fixture, "SELECT count FROM issue_tag WHERE key = 'region' AND value = 'eu'"), 1);
+  assert_int_equal(inbox_counts(fixture->inbox).resent, 1);
+  assert_int_equal(inbox_counts(fixture->inbox).quarantined, 0);
+  stop(fixture);
+}
+
+// A record that says it has a summary and has none that can be read is put aside, the next one is taken.
+static void a_broken_summary_is_put_aside(void **state) {
+  struct fixture *fixture = *state;
+  struct record_item item = {.trace = RECORD_NO_TRACE, .flags = RECORD_ITEM_ERROR};
+  struct buffer section;
+  buffer_init(&section, 4096);
+  assert_int_equal(record_facts_encode(0, NULL, 0, &item, 1, NULL, 0, &section), STATUS_OK);
+  record_facts_announce_more(section.ptr);
+  buffer_append_cstr(&section, "no summary");
+  start(fixture);
+  append(fixture, JOURNAL_EVENTS, buffer_slice(&section), SLICE_LITERAL("{}\n{}"));
+  append_digested(fixture, "{\"event_id\":\"00000000000000000000000000000002\",\"message\":\"m\"}");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event"), 1);
+  assert_int_equal(inbox_counts(fixture->inbox).quarantined, 1);
+  stop(fixture);
+  buffer_finish(&section);
+}
+
 #define INBOX_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void) {
   const struct CMUnitTest tests[] = {
       INBOX_TEST(an_exception_becomes_an_issue),
+      INBOX_TEST(what_the_door_digested_is_counted_and_stored),
+      INBOX_TEST(a_broken_summary_is_put_aside),
       INBOX_TEST(healthy_records_move_the_cursor_only),
       INBOX_TEST(span_event_and_log_are_one_event),
       INBOX_TEST(what_is_sent_again_changes_nothing),
