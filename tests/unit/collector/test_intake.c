@@ -373,6 +373,7 @@ static void test_a_full_journal_is_not_ready(void **state) {
 
 struct submitter {
   struct fixture *fixture;
+  const struct submitter *first; // of all
   struct slice request;
   struct thread thread;
 };
@@ -406,6 +407,47 @@ static void test_many_threads(void **state) {
   buffer_finish(&body);
 }
 
+static void submit_events(void *context) {
+  struct submitter *submitter = context;
+  struct sink sink = submitter->fixture->sink;
+  for (int i = 0; i < EACH; i++) {
+    char event[300];
+    snprintf(event, sizeof(event),
+             "{\"event_id\":\"%016x%016x\",\"exception\":[{\"type\":\"E%d\",\"value\":\"v\"}],\"extra\":{\"secret\":\"%"
+             "d\"}}",
+             (unsigned)(submitter - submitter->first), (unsigned)i, i % 3, i);
+    ASSERT(sink.submit(sink.context, JOURNAL_EVENTS, 1 + (uint32_t)(i % 2), slice_from_cstr(event), on_done,
+                       &submitter->fixture->answers, NULL) == STATUS_OK);
+  }
+}
+
+static void test_events_of_many_threads(void **state) {
+  struct fixture *fixture = *state;
+  struct submitter submitters[THREADS];
+  for (int i = 0; i < THREADS; i++) {
+    submitters[i] = (struct submitter){.fixture = fixture, .first = submitters};
+    assert_int_equal(thread_start(&submitters[i].thread, "submitter", submit_events, &submitters[i]), STATUS_OK);
+  }
+  for (int i = 0; i < THREADS; i++) thread_join(&submitters[i].thread);
+  assert_int_equal(journal_flush(fixture->journal), STATUS_OK);
+  assert_int_equal(fixture->answers.count, THREADS * EACH);
+  check_balance(fixture, THREADS * EACH, 0, 0);
+  struct journal_reader *reader;
+  struct journal_record record;
+  struct record_facts facts;
+  static struct event_summary summary;
+  uint32_t seen = 0;
+  assert_int_equal(journal_reader_open(fixture->journal, 1, &reader), STATUS_OK);
+  for (; journal_reader_next(reader, &record) == STATUS_OK; seen++) {
+    assert_int_equal(record_facts_decode(record.section, &facts), STATUS_OK);
+    assert_int_equal(event_summary_decode(facts.more, &summary), STATUS_OK);
+    char wanted[3] = {'E', (char)('0' + summary.event.event_id[ISSUE_EVENT_ID_BYTES - 1] % 3), 0};
+    assert_true(slice_equal_cstr(summary.event.type, wanted)); // each its own
+  }
+  assert_int_equal(seen, THREADS * EACH);
+  journal_reader_close(reader);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -419,6 +461,7 @@ int main(void) {
       TEST(test_drain_refuses),
       TEST(test_a_full_journal_is_not_ready),
       TEST(test_many_threads),
+      TEST(test_events_of_many_threads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
