@@ -195,8 +195,11 @@ static enum status open_journals(struct collector *collector, struct error *erro
 }
 
 static enum status open_database(struct collector *collector, struct error *error) {
-  struct database_options options = {
-      .path = collector->paths.database, .bytes_max = collector->options->store_max_bytes, .clock = collector->clock};
+  // One for each thread that reads, so that a door never waits for a page.
+  struct database_options options = {.path = collector->paths.database,
+                                     .bytes_max = collector->options->store_max_bytes,
+                                     .readers_max = DATABASE_READERS_MAX,
+                                     .clock = collector->clock};
   enum status status = database_open(&options, &collector->database, error);
   if (status) return status;
   status = project_store_ensure_default(collector->database, collector->clock, &collector->project, error);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: the thread reads records and stages their events in an issue_batch. A batch is written when it is full,
-// BATCH_WAIT_NS after its first event when nothing more is there to read, and BATCH_BUSY_NS after it in any case. A
-// record may hold more errors than a batch: then the full batch is written with the cursor still on the record, and a
-// crash before the rest makes the record be read again, where the events already taken are known by their ids. Without
-// errors the cursor alone is written once a second.
+// BATCH_WAIT_NS after its first event when nothing more is there to read, and BATCH_BUSY_NS after it in any case,
+// sooner when it holds events of several projects: BATCH_WAIT_NS after the first of a second one, so that the flood of
+// one never delays another's row by more than a quiet inbox does. A record may hold more errors than a batch: then the
+// full batch is written with the cursor still on the record, and a crash before the rest makes the record be read
+// again, where the events already taken are known by their ids. Without errors the cursor alone is written once a
+// second.
 //
 // Failures. A write that fails is tried again with growing pauses, the batch untouched; readers and intake go on
 // meanwhile. What the database refuses for reasons of its content (never seen, but a loop of crashes is not an answer)
@@ -22,7 +24,7 @@
 
 #define CURSOR_NAME       "inbox"
 #define BATCH_WAIT_NS     (20 * NS_PER_MS)
-#define BATCH_BUSY_NS     (40 * NS_PER_MS)
+#define BATCH_BUSY_NS     (100 * NS_PER_MS)
 #define CURSOR_EVERY_NS   NS_PER_S
 #define WAIT_NS           (500 * NS_PER_MS)
 #define PAUSE_MIN_NS      (50 * NS_PER_MS)
@@ -63,7 +65,9 @@ struct inbox {
   bool in_hand;                 // `record` is valid
   enum fate fate;
   uint64_t batch_first, batch_last;        // records with events in the batch
-  uint64_t batch_started_ns;               // monotonic
+  uint64_t batch_started_ns, batch_due_ns; // monotonic: its first event, when it is written while there is more
+  uint32_t batch_project;                  // of its first event
+  bool batch_is_mixed;                     // it has events of other projects
   uint64_t written_ns, read_ns, retain_ns; // monotonic: last write, last record, next retention
   uint64_t careful_until;
   uint64_t wall_offset_ns; // wall minus monotonic at the start
@@ -221,6 +225,8 @@ static bool make_room(struct inbox *inbox) {
   if (issue_batch_is_empty(&inbox->batch)) {
     inbox->batch_first = sequence;
     inbox->batch_started_ns = now_ns(inbox);
+    inbox->batch_due_ns = inbox->batch_started_ns + BATCH_BUSY_NS;
+    inbox->batch_is_mixed = false;
   }
   inbox->batch_last = sequence;
   return true;
@@ -229,7 +235,15 @@ static bool make_room(struct inbox *inbox) {
 static bool take(void *context, const struct issue_event *event) {
   struct inbox *inbox = context;
   if (!make_room(inbox)) return false;
+  bool is_first = inbox->batch.count == 0;
   if (issue_batch_add(&inbox->batch, event) != STATUS_OK) put_aside(inbox, "an event is too large for the inbox");
+  if (is_first) {
+    inbox->batch_project = event->project;
+  } else if (!inbox->batch_is_mixed && event->project != inbox->batch_project) {
+    inbox->batch_is_mixed = true;
+    uint64_t due_ns = now_ns(inbox) + BATCH_WAIT_NS;
+    if (due_ns < inbox->batch_due_ns) inbox->batch_due_ns = due_ns;
+  }
   return true;
 }
 
@@ -285,9 +299,8 @@ static void take_record(struct inbox *inbox) {
 static void write_when_due(struct inbox *inbox, bool at_end) {
   uint64_t now = now_ns(inbox), position = journal_reader_position(inbox->reader);
   if (!issue_batch_is_empty(&inbox->batch)) {
-    uint64_t age_ns = now - inbox->batch_started_ns;
-    if (issue_batch_is_full(&inbox->batch) || age_ns >= (at_end ? BATCH_WAIT_NS : BATCH_BUSY_NS))
-      write_batch(inbox, position);
+    bool is_due = now >= inbox->batch_due_ns || (at_end && now - inbox->batch_started_ns >= BATCH_WAIT_NS);
+    if (issue_batch_is_full(&inbox->batch) || is_due) write_batch(inbox, position);
   } else if (position > atomic_u64_get(&inbox->cursor) && now - inbox->written_ns >= CURSOR_EVERY_NS) {
     write_batch(inbox, position);
   }

@@ -29,9 +29,9 @@
 #define CHECKPOINT_PAGES 4000  // 16 MiB
 #define WAL_PAGES_MAX    16000 // 64 MiB
 #define READERS_DEFAULT  4
-#define READERS_MAX      16
-#define READER_WAIT_NS   (5 * NS_PER_S)
-#define PATH_BYTES_MAX   3800 // leaves room for the endings
+
+#define READER_WAIT_NS (5 * NS_PER_S)
+#define PATH_BYTES_MAX 3800 // leaves room for the endings
 
 struct database {
   char path[PATH_MAX];
@@ -42,7 +42,7 @@ struct database {
   struct mutex read_lock;
   struct condition reader_free;
   uint32_t readers_max, readers_open, free_count;
-  struct connection *free_readers[READERS_MAX];
+  struct connection *free_readers[DATABASE_READERS_MAX];
   struct atomic_bool_box damaged;
 };
 
@@ -198,7 +198,7 @@ enum status database_open(const struct database_options *options, struct databas
   atomic_u64_set(&database->bytes_max, options->bytes_max);
   database->clock = options->clock ? options->clock : clock_system();
   database->readers_max = options->readers_max ? options->readers_max : READERS_DEFAULT;
-  if (database->readers_max > READERS_MAX) database->readers_max = READERS_MAX;
+  if (database->readers_max > DATABASE_READERS_MAX) database->readers_max = DATABASE_READERS_MAX;
   mutex_init(&database->write_lock);
   mutex_init(&database->read_lock);
   condition_init(&database->reader_free);

@@ -19,12 +19,15 @@
 #include "store/connection.h"
 #include "store/migrations.h"
 
+#define DATABASE_READERS_MAX 16
+
 struct database;
 
 struct database_options {
   const char *path;                         // its directory exists
   uint64_t bytes_max;                       // of the file; at it writes fail with STATUS_UNAVAILABLE. 0: no limit
-  uint32_t readers_max;                     // connections that read, default 4; opened when first needed
+  uint32_t readers_max;                     // connections that read, default 4, at most DATABASE_READERS_MAX; opened
+                                            // when first needed
   const struct store_migration *migrations; // NULL: store_migrations
   const struct clock *clock;                // NULL: the system's
 };
