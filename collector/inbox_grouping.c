@@ -146,12 +146,16 @@ static void fill(struct inbox_grouping *grouping, struct slot *slot, uint32_t pr
   slot->setups[slot->count++] = (struct inbox_setup){.config = grouping->options.program, .id = grouping->program_id};
 }
 
-// Looks whether anything has changed, and reads a project's setups when they are wanted.
+// Looks whether anything has changed, and reads a project's setups when they are wanted. Only for those it waits until
+// a reader of the database is free: grouping by the wrong rules would be worse.
 static void look(struct inbox_grouping *grouping, uint32_t project, struct slot *wanted) {
   uint64_t wall_ns = clock_wall_ns(grouping->options.clock), now_ns = clock_monotonic_ns(grouping->options.clock);
   struct error error = {0};
   struct grouping_history history = {0};
-  struct connection *reader = database_read_begin(grouping->options.database, &error);
+  struct database *database = grouping->options.database;
+  struct connection *reader = database_read_try(database, &error);
+  if (!reader && wanted->project == project) return; // what is known holds until the next event looks
+  if (!reader) reader = database_read_begin(database, &error);
   enum status status = STATUS_UNAVAILABLE;
   if (reader) {
     uint64_t version = grouping_history_version(reader);
@@ -161,7 +165,7 @@ static void look(struct inbox_grouping *grouping, uint32_t project, struct slot 
     }
     arena_reset(&grouping->texts);
     if (wanted->project != project) grouping_history_load(reader, project, wall_ns, &grouping->texts, &history);
-    status = database_read_end(grouping->options.database, reader, &error);
+    status = database_read_end(database, reader, &error);
   }
   grouping->looked_ns = now_ns;
   grouping->looked_wall_ns = wall_ns;
@@ -210,8 +214,9 @@ bool inbox_grouping_is_known(struct inbox_grouping *grouping, uint32_t project, 
     uint64_t key = key_of(grouping, project, &hashes[i]);
     uint32_t ignored;
     if (table_recent_get(grouping->known, key, &ignored)) continue;
-    if (!reader) reader = database_read_begin(grouping->options.database, &error);
-    known = reader && issue_query_has_hash(reader, project, hashes[i].bytes);
+    if (!reader) reader = database_read_try(grouping->options.database, &error);
+    known = reader && // else past hashes are computed for nothing
+            issue_query_has_hash(reader, project, hashes[i].bytes);
     if (known) table_recent_put(grouping->known, key, 1);
   }
   if (reader) database_read_end(grouping->options.database, reader, &error);

@@ -256,10 +256,10 @@ enum status database_write_end(struct database *database, struct error *error) {
   return status;
 }
 
-struct connection *database_read_begin(struct database *database, struct error *error) {
+static struct connection *begin_read(struct database *database, bool may_wait, struct error *error) {
   mutex_lock(&database->read_lock);
   while (database->free_count == 0 && database->readers_open == database->readers_max) {
-    if (condition_wait_for(&database->reader_free, &database->read_lock, READER_WAIT_NS)) continue;
+    if (may_wait && condition_wait_for(&database->reader_free, &database->read_lock, READER_WAIT_NS)) continue;
     mutex_unlock(&database->read_lock);
     error_set(error, STATUS_UNAVAILABLE, "all connections to the database are busy");
     return NULL;
@@ -280,6 +280,14 @@ struct connection *database_read_begin(struct database *database, struct error *
   }
   connection_begin(reader);
   return reader;
+}
+
+struct connection *database_read_begin(struct database *database, struct error *error) {
+  return begin_read(database, true, error);
+}
+
+struct connection *database_read_try(struct database *database, struct error *error) {
+  return begin_read(database, false, error);
 }
 
 enum status database_read_end(struct database *database, struct connection *connection, struct error *error) {

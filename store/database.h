@@ -46,6 +46,8 @@ enum status database_write_end(struct database *database, struct error *error);
 // A reader with a transaction on the last commit. NULL when none is free within 5 s (STATUS_UNAVAILABLE) or none can be
 // opened (STATUS_IO …).
 struct connection *database_read_begin(struct database *database, struct error *error);
+// The same without waiting: NULL when none is free now. For threads that must not wait for other readers.
+struct connection *database_read_try(struct database *database, struct error *error);
 // STATUS_OK, or what failed meanwhile (STATUS_TIMEOUT: it took over 5 s).
 enum status database_read_end(struct database *database, struct connection *connection, struct error *error);
 

@@ -171,12 +171,17 @@ static void readers_wait_for_their_turn(void **state) {
   assert_int_equal(database_open(&options, &database, &error), STATUS_OK);
   struct connection *reader = database_read_begin(database, &error);
   assert_non_null(reader);
+  assert_null(database_read_try(database, &error)); // at once
+  assert_string_equal(error.text, "all connections to the database are busy");
   struct waiter waiter = {.database = database};
   struct thread thread = {0};
   assert_int_equal(thread_start(&thread, "waiter", read_in_turn, &waiter), STATUS_OK);
   assert_int_equal(database_read_end(database, reader, &error), STATUS_OK);
   thread_join(&thread);
   assert_int_equal(waiter.answer, 1);
+  reader = database_read_try(database, &error);
+  assert_non_null(reader);
+  assert_int_equal(database_read_end(database, reader, &error), STATUS_OK);
   database_close(database);
 }
 

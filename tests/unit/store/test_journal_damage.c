@@ -342,6 +342,7 @@ static void the_quarantine_has_a_maximum(void **state) {
   options.metrics = metrics;
   struct journal *journal = fixture_open(&options);
   fixture_append_ok(&fixture, journal, 1);
+  assert_int_equal(journal_flush(journal), STATUS_OK);
   assert_int_equal(mkdir(fixture.quarantine, 0700), 0);
   char path[320];
   for (uint32_t i = 0; i < JOURNAL_QUARANTINE_FILES_MAX + 5; i++) {
