@@ -93,8 +93,11 @@ def test_one_request_page_shows_both(shop):
         assert event["title"] == f"UnknownItem: nothing is known of {item}"
         assert [each["type"] for each in event["document"]["exception"]["values"]] == ["KeyError", "UnknownItem"]
         frames = event["document"]["exception"]["values"][-1]["stacktrace"]["frames"]
-        assert [(frame["module"], frame["function"]) for frame in frames if frame["in_app"]] == [
-            ("shop_both", "price"), ("orders.cart", "total"), ("orders.cart", "<genexpr>"), ("orders.cart", "price_of")]
+        in_app = [frame for frame in frames if frame["in_app"]]
+        assert [frame["function"] for frame in in_app] == ["price", "total", "<genexpr>", "price_of"]
+        # Text has paths only: how much of one is the module depends on where the tree lies.
+        for frame, module in zip(in_app, ["shop_both", "orders.cart", "orders.cart", "orders.cart"]):
+            assert ("." + frame["module"]).endswith("." + module)
         if event is not from_sdk:
             assert event["span_id"] in spans and event["service"] == "shop-both"
     # What only the SDK knows.
