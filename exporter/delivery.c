@@ -14,7 +14,8 @@
 // The cursor is saved once a second and at the end.
 //
 // Dead letters are a journal with a cursor of its own, "<name>-resent": what lies behind it has been sent again, or was
-// never asked for. A resend goes from there to the end as it was when somebody asked.
+// never asked for. A resend goes from there to the end as it was when somebody asked, one letter before each batch of
+// new records. A letter that has to wait lets the new records go on.
 #include "exporter/delivery.h"
 
 #include <inttypes.h>
@@ -57,6 +58,9 @@ struct delivery {
   uint32_t misconfigured;
   struct atomic_u64 floor;
   struct atomic_u64 resent, resend_until; // sequences of dead letters
+  struct journal_reader *resend_reader;   // NULL while none is sent again
+  uint64_t resend_due_ns;                 // of clock_system: not before; 0: at once
+  uint64_t resend_backoff_ns;
 
   struct mutex lock; // of `status` and `wake`
   struct condition wake;
@@ -72,6 +76,14 @@ const char *delivery_state_name(enum delivery_state state) {
   case DELIVERY_PAUSED: return "paused";
   }
   return "idle";
+}
+
+// Nothing waits, so nothing fails: what was refused is told by the dead letters.
+static void set_idle(struct delivery *delivery) {
+  mutex_lock(&delivery->lock);
+  delivery->status.state = DELIVERY_IDLE;
+  delivery->status.oldest_wall_ns = delivery->status.failing_since_ns = 0;
+  mutex_unlock(&delivery->lock);
 }
 
 static void set_state(struct delivery *delivery, enum delivery_state state, uint64_t oldest_wall_ns) {
@@ -178,8 +190,6 @@ static void succeeded(struct delivery *delivery, const struct delivery_result *r
   uint64_t accepted = delivery->items > result->rejected ? delivery->items - result->rejected : 0;
   metrics_add(delivery->sent, accepted);
   metrics_add(delivery->rejected, result->rejected);
-  if (delivery->options.backoff_min_ns > delivery->options.backoff_max_ns)
-    delivery->options.backoff_min_ns = delivery->options.backoff_max_ns;
   delivery->backoff_ns = delivery->options.backoff_min_ns;
   delivery->misconfigured = 0;
   mutex_lock(&delivery->lock);
@@ -224,16 +234,18 @@ static void wait_ns(struct delivery *delivery, uint64_t ns) {
   mutex_unlock(&delivery->lock);
 }
 
-static void back_off(struct delivery *delivery, const struct delivery_result *result) {
+static uint64_t next_wait_ns(const struct delivery *delivery, const struct delivery_result *result,
+                             uint64_t *backoff_ns) {
   uint64_t ns = result->retry_after_ns;
-  if (ns > RETRY_AFTER_MAX_NS) ns = RETRY_AFTER_MAX_NS;
-  if (ns == 0) { // full jitter, never less than a twentieth: no busy loop
-    ns = delivery->backoff_ns / 20 + random_u64() % (delivery->backoff_ns - delivery->backoff_ns / 20 + 1);
-    delivery->backoff_ns *= 2;
-    if (delivery->backoff_ns > delivery->options.backoff_max_ns)
-      delivery->backoff_ns = delivery->options.backoff_max_ns;
-  }
-  wait_ns(delivery, ns);
+  if (ns > 0) return ns < RETRY_AFTER_MAX_NS ? ns : RETRY_AFTER_MAX_NS;
+  ns = *backoff_ns / 20 + random_u64() % (*backoff_ns - *backoff_ns / 20 + 1); // full jitter, but no busy loop
+  *backoff_ns *= 2;
+  if (*backoff_ns > delivery->options.backoff_max_ns) *backoff_ns = delivery->options.backoff_max_ns;
+  return ns;
+}
+
+static void back_off(struct delivery *delivery, const struct delivery_result *result) {
+  wait_ns(delivery, next_wait_ns(delivery, result, &delivery->backoff_ns));
 }
 
 static void dead_letter(struct delivery *delivery, const struct delivery_result *result) {
@@ -313,86 +325,126 @@ static void deliver(struct delivery *delivery) {
 
 // --- dead letters again ---------------------------------------------------------------------------------------------
 
-// False when it has to wait for another time.
-static bool resend_record(struct delivery *delivery, const struct journal_record *record) {
+static bool resend_is_wanted(const struct delivery *delivery) {
+  return atomic_u64_get(&delivery->resent) < atomic_u64_get(&delivery->resend_until);
+}
+
+static void resend_after(struct delivery *delivery, uint64_t ns) {
+  delivery->resend_due_ns = clock_monotonic_ns(clock_system()) + ns;
+}
+
+// DELIVERY_RETRY: it is to be sent again when resend_due_ns has come.
+static enum delivery_outcome resend_record(struct delivery *delivery, const struct journal_record *record) {
   struct slice body;
   buffer_clear(&delivery->batch);
   enum status status = journal_record_body(record, &delivery->body, &body);
   if (!status) status = buffer_append_slice(&delivery->batch, body);
   if (status) {
     journal_quarantine(delivery->dead_letters, record, "delivery: the dead letter does not decode");
-    return true;
+    return DELIVERY_DONE;
   }
   delivery->kind = record->kind;
   delivery->items = record->item_count;
   delivery->first = record->origin_sequence;
   delivery->last = delivery->status.sequence; // where new records are does not change
-  while (!atomic_bool_get(&delivery->stop)) {
-    struct delivery_result result = {.outcome = DELIVERY_RETRY};
-    metrics_add(delivery->requests, 1);
-    delivery->options.transport->send(delivery->options.transport_context, delivery->kind,
-                                      buffer_slice(&delivery->batch), &delivery->stop, &result);
-    switch (result.outcome) {
-    case DELIVERY_DONE:
-      succeeded(delivery, &result);
-      metrics_add(delivery->resent_items, delivery->items);
-      return true;
-    case DELIVERY_REFUSED:
-    case DELIVERY_TOO_LARGE: dead_letter(delivery, &result); return true;
-    case DELIVERY_MISCONFIGURED: note_failure(delivery, DELIVERY_PAUSED, &result); return false;
-    case DELIVERY_RETRY:
-      note_failure(delivery, DELIVERY_RETRYING, &result);
-      if (!atomic_bool_get(&delivery->stop)) back_off(delivery, &result);
-      break;
-    }
+  struct delivery_result result = {.outcome = DELIVERY_RETRY};
+  metrics_add(delivery->requests, 1);
+  delivery->options.transport->send(delivery->options.transport_context, delivery->kind, buffer_slice(&delivery->batch),
+                                    &delivery->stop, &result);
+  if (atomic_bool_get(&delivery->stop) && result.outcome != DELIVERY_DONE) return DELIVERY_RETRY;
+  switch (result.outcome) {
+  case DELIVERY_DONE:
+    succeeded(delivery, &result);
+    metrics_add(delivery->resent_items, delivery->items);
+    break;
+  case DELIVERY_REFUSED:
+  case DELIVERY_TOO_LARGE: dead_letter(delivery, &result); break;
+  case DELIVERY_MISCONFIGURED: note_failure(delivery, DELIVERY_PAUSED, &result); break;
+  case DELIVERY_RETRY:
+    note_failure(delivery, DELIVERY_RETRYING, &result);
+    resend_after(delivery, next_wait_ns(delivery, &result, &delivery->resend_backoff_ns));
+    return DELIVERY_RETRY;
   }
-  return false;
+  delivery->resend_due_ns = 0;
+  delivery->resend_backoff_ns = delivery->options.backoff_min_ns;
+  return result.outcome;
 }
 
-static void resend(struct delivery *delivery) {
-  uint64_t until = atomic_u64_get(&delivery->resend_until);
-  struct journal_reader *reader;
-  if (atomic_u64_get(&delivery->resent) >= until) return;
-  if (journal_reader_open(delivery->dead_letters, atomic_u64_get(&delivery->resent) + 1, &reader)) return;
-  struct journal_record record;
-  enum status status = STATUS_OK;
-  bool sent = true;
-  while (sent && !status && !atomic_bool_get(&delivery->stop)) {
-    status = journal_reader_next(reader, &record);
-    if (status || record.sequence > until) break;
-    sent = resend_record(delivery, &record);
-    if (!sent) break;
-    atomic_u64_set(&delivery->resent, record.sequence);
-    if (cursor_file_save(delivery->resent_cursor, record.sequence) != STATUS_OK) {
-      log_write(LOG_ERROR, "delivery", "cursor not saved", LOG_FIELDS(log_text("exporter", delivery->options.name)));
-    }
-  }
-  journal_reader_close(reader);
-  if (sent && !atomic_bool_get(&delivery->stop) && (status == STATUS_OK || status == STATUS_END)) {
-    atomic_u64_set(&delivery->resent, until); // also when the last ones were damaged
-  } else if (!sent) {
-    atomic_u64_set(&delivery->resend_until, 0); // somebody has to mend the configuration and ask again
-  }
+static void note_resent(struct delivery *delivery, uint64_t sequence) {
+  atomic_u64_set(&delivery->resent, sequence);
+  if (cursor_file_save(delivery->resent_cursor, sequence) != STATUS_OK)
+    log_write(LOG_ERROR, "delivery", "cursor not saved", LOG_FIELDS(log_text("exporter", delivery->options.name)));
+}
+
+static void end_resend(struct delivery *delivery) {
+  journal_reader_close(delivery->resend_reader);
+  delivery->resend_reader = NULL;
   journal_delete_before(delivery->dead_letters, atomic_u64_get(&delivery->resent) + 1);
+}
+
+// One letter, when its time has come.
+static void resend_next(struct delivery *delivery) {
+  uint64_t until = atomic_u64_get(&delivery->resend_until), resent = atomic_u64_get(&delivery->resent);
+  if (resent >= until || clock_monotonic_ns(clock_system()) < delivery->resend_due_ns) return;
+  struct journal_record record = {0};
+  enum status status = STATUS_OK;
+  if (!delivery->resend_reader)
+    status = journal_reader_open(delivery->dead_letters, resent + 1, &delivery->resend_reader);
+  if (!status) status = journal_reader_next(delivery->resend_reader, &record);
+  if (status != STATUS_OK && status != STATUS_END) {
+    resend_after(delivery, IDLE_WAIT_NS);
+    return;
+  }
+  if (status == STATUS_END || record.sequence > until) {
+    note_resent(delivery, until); // the last ones were damaged
+    end_resend(delivery);
+    return;
+  }
+  enum delivery_outcome outcome = resend_record(delivery, &record);
+  if (outcome == DELIVERY_RETRY) {
+    journal_reader_seek(delivery->resend_reader, record.sequence);
+    return;
+  }
+  if (outcome == DELIVERY_MISCONFIGURED) {
+    atomic_u64_set(&delivery->resend_until, 0); // somebody has to mend the configuration and ask again
+  } else {
+    note_resent(delivery, record.sequence);
+  }
+  if (!resend_is_wanted(delivery)) end_resend(delivery);
+}
+
+// Nothing new is there: waits for it, or for the time of a dead letter.
+static void wait_for_news(struct delivery *delivery) {
+  uint64_t ns = IDLE_WAIT_NS;
+  if (resend_is_wanted(delivery)) {
+    uint64_t now_ns = clock_monotonic_ns(clock_system());
+    if (delivery->resend_due_ns <= now_ns) return;
+    if (delivery->resend_due_ns - now_ns < ns) ns = delivery->resend_due_ns - now_ns;
+  }
+  uint64_t position = journal_reader_position(delivery->reader);
+  if (journal_durable_sequence(delivery->options.journal) >= position) {
+    wait_ns(delivery, SYNC_WAIT_NS); // written, not synced yet
+  } else {
+    journal_wait(delivery->options.journal, position - 1, ns);
+  }
 }
 
 static void run(void *context) {
   struct delivery *delivery = context;
   while (!atomic_bool_get(&delivery->stop)) {
-    resend(delivery);
+    resend_next(delivery);
     if (gather(delivery)) {
       deliver(delivery);
       save_cursor(delivery, false);
       continue;
     }
-    set_state(delivery, DELIVERY_IDLE, 0);
-    save_cursor(delivery, false);
-    uint64_t position = journal_reader_position(delivery->reader);
-    if (journal_durable_sequence(delivery->options.journal) >= position) {
-      wait_ns(delivery, SYNC_WAIT_NS); // written, not synced yet
+    if (resend_is_wanted(delivery)) {
+      set_state(delivery, delivery->resend_due_ns ? DELIVERY_RETRYING : DELIVERY_SENDING, 0);
     } else {
-      journal_wait(delivery->options.journal, position - 1, IDLE_WAIT_NS);
+      set_idle(delivery);
     }
+    save_cursor(delivery, false);
+    wait_for_news(delivery);
   }
   save_cursor(delivery, true);
 }
@@ -401,6 +453,7 @@ static void run(void *context) {
 
 static void destroy(struct delivery *delivery) {
   journal_reader_close(delivery->reader);
+  journal_reader_close(delivery->resend_reader);
   journal_close(delivery->dead_letters);
   cursor_file_close(delivery->cursor);
   cursor_file_close(delivery->resent_cursor);
@@ -453,10 +506,12 @@ static enum status open_parts(struct delivery *delivery, struct error *error) {
   snprintf(name, sizeof(name), "%.50s-resent", options->name);
   status = cursor_file_open(options->cursor_directory, name, &delivery->resent_cursor, &resent, error);
   if (status) return status;
-  atomic_u64_set(&delivery->resent, resent);
   status = journal_open(&dead, &delivery->dead_letters, error);
-  if (!status) status = journal_reader_open(options->journal, sequence + 1, &delivery->reader);
-  return status;
+  if (status) return status;
+  // Where somebody removed the dead letters, their numbers come again.
+  newest = journal_durable_sequence(delivery->dead_letters);
+  atomic_u64_set(&delivery->resent, resent < newest ? resent : newest);
+  return journal_reader_open(options->journal, sequence + 1, &delivery->reader);
 }
 
 enum status delivery_start(const struct delivery_options *options, struct delivery **out_delivery,
@@ -467,7 +522,9 @@ enum status delivery_start(const struct delivery_options *options, struct delive
   if (!delivery->options.batch_bytes_max) delivery->options.batch_bytes_max = BATCH_BYTES_DEFAULT;
   if (!delivery->options.backoff_min_ns) delivery->options.backoff_min_ns = BACKOFF_MIN_DEFAULT;
   if (!delivery->options.backoff_max_ns) delivery->options.backoff_max_ns = BACKOFF_MAX_DEFAULT;
-  delivery->backoff_ns = delivery->options.backoff_min_ns;
+  if (delivery->options.backoff_min_ns > delivery->options.backoff_max_ns)
+    delivery->options.backoff_min_ns = delivery->options.backoff_max_ns;
+  delivery->backoff_ns = delivery->resend_backoff_ns = delivery->options.backoff_min_ns;
   mutex_init(&delivery->lock);
   condition_init(&delivery->wake);
   buffer_init(&delivery->body, BODY_BYTES_MAX);

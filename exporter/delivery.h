@@ -74,8 +74,9 @@ struct delivery_status {
   char last_error[200];      // "" none
 };
 void delivery_get_status(struct delivery *delivery, struct delivery_status *out_status);
-// Sends the dead letters of the moment again, once each, between new records; how many there are. What is refused again
-// is a new dead letter. What was sent is not sent again by the next call, also after a restart.
+// Sends the dead letters of the moment again, once each, one between two batches of new records; how many there are.
+// One that has to be tried again holds back those behind it, but no new records. What is refused again is a new dead
+// letter. What was sent is not sent again by the next call, also after a restart.
 uint64_t delivery_resend(struct delivery *delivery);
 // Records below this sequence are done and will not be read again, also after a crash: a floor for retention.
 uint64_t delivery_floor(struct delivery *delivery);

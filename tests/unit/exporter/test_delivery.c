@@ -4,10 +4,12 @@
 // stays), and what was sent is noted.
 #include "exporter/delivery.h"
 
+#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -36,6 +38,7 @@ struct fixture {
   struct delivery_result script[16];
   uint32_t script_count;
   char poison[8]; // a payload that holds it is refused
+  char heavy[8];  // a payload that holds it is to be tried again later
   struct call calls[CALLS_MAX];
   uint32_t call_count, destroyed;
 };
@@ -43,6 +46,8 @@ struct fixture {
 static struct delivery_result answer_of(struct fixture *fixture, struct slice payload) {
   if (fixture->poison[0] && slice_find(payload, slice_from_cstr(fixture->poison)) < payload.len)
     return (struct delivery_result){.outcome = DELIVERY_REFUSED, .reason = "INVALID_ARGUMENT: poison"};
+  if (fixture->heavy[0] && slice_find(payload, slice_from_cstr(fixture->heavy)) < payload.len)
+    return (struct delivery_result){.outcome = DELIVERY_RETRY, .reason = "UNAVAILABLE: heavy"};
   if (fixture->script_count == 0) return (struct delivery_result){.outcome = DELIVERY_DONE};
   struct delivery_result result = fixture->script[0];
   if (fixture->script_count > 1) {
@@ -407,6 +412,97 @@ static void test_dead_letters_go_again_when_asked(void **state) {
                    6);
 }
 
+// Records 1 … count become dead letters; the backend takes them from now on, but for `heavy`.
+static void make_dead_letters(struct fixture *fixture, uint32_t count, const char *heavy) {
+  snprintf(fixture->poison, sizeof(fixture->poison), "<00");
+  fixture->options.batch_bytes_max = 1; // each record alone
+  append_numbered(fixture, 1, count);
+  start(fixture);
+  wait_dead_letters(fixture, count);
+  mutex_lock(&fixture->lock);
+  fixture->poison[0] = 0;
+  snprintf(fixture->heavy, sizeof(fixture->heavy), "%s", heavy);
+  mutex_unlock(&fixture->lock);
+}
+
+static void test_a_dead_letter_that_waits_holds_no_new_records(void **state) {
+  struct fixture *fixture = *state;
+  make_dead_letters(fixture, 3, "<002>");
+  assert_int_equal(delivery_resend(fixture->delivery), 3);
+  wait_calls(fixture, 6); // 1, and 2 at least twice
+  wait_dead_letters(fixture, 2);
+  append_numbered(fixture, 4, 6);
+  wait_sequence(fixture, 6);
+  assert_int_equal(status_of(fixture).dead_letters, 2); // the third keeps its place
+  mutex_lock(&fixture->lock);
+  fixture->heavy[0] = 0;
+  mutex_unlock(&fixture->lock);
+  wait_dead_letters(fixture, 0);
+  wait_state(fixture, DELIVERY_IDLE);
+  stop(fixture);
+  assert_sent(fixture, fixture->call_count - 2, "<002>");
+  assert_sent(fixture, fixture->call_count - 1, "<003>");
+}
+
+// Nobody is to be woken for a letter that was only asked for: nothing waits, so nothing fails.
+static void test_a_misconfigured_resend_is_no_lasting_failure(void **state) {
+  struct fixture *fixture = *state;
+  make_dead_letters(fixture, 1, "");
+  script(fixture, &(struct delivery_result){.outcome = DELIVERY_MISCONFIGURED, .reason = "UNAUTHENTICATED"}, 1);
+  assert_int_equal(delivery_resend(fixture->delivery), 1);
+  uint64_t end = clock_monotonic_ns(clock_system()) + DEADLINE;
+  while (status_of(fixture).retried_requests < 1 || status_of(fixture).failing_since_ns > 0) {
+    assert_true(clock_monotonic_ns(clock_system()) < end);
+    pause_briefly(fixture);
+  }
+  wait_state(fixture, DELIVERY_IDLE);
+  assert_string_equal(status_of(fixture).last_error, "UNAUTHENTICATED");
+  assert_int_equal(status_of(fixture).dead_letters, 1);
+}
+
+static void remove_files(const char *path) {
+  DIR *directory = opendir(path);
+  assert_non_null(directory);
+  for (struct dirent *entry; (entry = readdir(directory));) {
+    char file[600];
+    snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+    if (entry->d_name[0] != '.') assert_int_equal(unlink(file), 0);
+  }
+  closedir(directory);
+}
+
+static void test_dead_letters_begin_anew_when_they_were_removed(void **state) {
+  struct fixture *fixture = *state;
+  make_dead_letters(fixture, 3, "");
+  assert_int_equal(delivery_resend(fixture->delivery), 3);
+  wait_dead_letters(fixture, 0);
+  stop(fixture);
+  remove_files(fixture->dead_directory);
+  snprintf(fixture->poison, sizeof(fixture->poison), "<004>");
+  append_numbered(fixture, 4, 4);
+  start(fixture);
+  wait_dead_letters(fixture, 1);
+  mutex_lock(&fixture->lock);
+  fixture->poison[0] = 0;
+  mutex_unlock(&fixture->lock);
+  assert_int_equal(delivery_resend(fixture->delivery), 1);
+  wait_dead_letters(fixture, 0);
+  stop(fixture);
+  assert_sent(fixture, fixture->call_count - 1, "<004>");
+}
+
+// From the first failure on.
+static void test_the_longest_back_off_bounds_the_shortest(void **state) {
+  struct fixture *fixture = *state;
+  fixture->options.backoff_min_ns = 3600 * NS_PER_S;
+  fixture->options.backoff_max_ns = NS_PER_MS;
+  const struct delivery_result results[] = {{.outcome = DELIVERY_RETRY, .reason = "away"}, {.outcome = DELIVERY_DONE}};
+  script(fixture, results, 2);
+  append_numbered(fixture, 1, 1);
+  start(fixture);
+  wait_sequence(fixture, 1);
+}
+
 static void test_the_last_of_a_split_batch_goes_alone(void **state) {
   struct fixture *fixture = *state;
   snprintf(fixture->poison, sizeof(fixture->poison), "<002>");
@@ -538,6 +634,10 @@ int main(void) {
       TEST(test_the_same_is_tried_again),
       TEST(test_stop_ends_the_back_off),
       TEST(test_dead_letters_go_again_when_asked),
+      TEST(test_a_dead_letter_that_waits_holds_no_new_records),
+      TEST(test_a_misconfigured_resend_is_no_lasting_failure),
+      TEST(test_dead_letters_begin_anew_when_they_were_removed),
+      TEST(test_the_longest_back_off_bounds_the_shortest),
       TEST(test_a_refused_batch_is_split),
       TEST(test_the_last_of_a_split_batch_goes_alone),
       TEST(test_too_large_is_split_and_then_dead),
