@@ -7,7 +7,7 @@ import {readFile} from 'node:fs/promises';
 import {assertAccessible} from './checks.mjs';
 import {event, sendEnvelope, sendEvent} from './envelope.mjs';
 import {sendFailingRequest} from './otlp.mjs';
-import {http, open, ui} from './page.mjs';
+import {http, open, patience, ui} from './page.mjs';
 
 const opened = open();
 const {step, copied} = opened;
@@ -19,11 +19,11 @@ let dsn;
 let newest;
 
 async function issueOf(text) {
-  const deadline = Date.now() + 10000;
+  const deadline = Date.now() + patience;
   for (;;) {
     const {issues} = await (await fetch(`${ui}/api/v1/issues?status=all&query=${encodeURIComponent(text)}`)).json();
     if (issues.length > 0) return issues[0];
-    assert.ok(Date.now() < deadline, `no issue ${text} after 10 s`);
+    assert.ok(Date.now() < deadline, `no issue ${text} after ${patience} ms`);
     await new Promise(resolve => setTimeout(resolve, 50));
   }
 }
@@ -49,10 +49,10 @@ step('events of three users are one issue', async page => {
     await sendEvent(dsn, newest, user === 'u-3' ? {attachments: true, feedback: said} : {});
   }
   const {id} = await issueOf(type);
-  const deadline = Date.now() + 10000;
+  const deadline = Date.now() + patience;
   const get = async path => (await fetch(`${ui}/api/v1/issues/${id}${path}`)).json();
   while ((await get('')).count < 3 || (await get('/feedback')).feedback.length < 1) {
-    assert.ok(Date.now() < deadline, 'not all of it after 10 s');
+    assert.ok(Date.now() < deadline, `not all of it after ${patience} ms`);
     await new Promise(resolve => setTimeout(resolve, 50));
   }
   await page.goto(`${ui}/issues/${id}?event=${newest.event_id}`);
@@ -226,7 +226,7 @@ step('a server that does not answer is told of, and the page goes on by itself',
   await page.getByRole('alert').getByText('culprit does not answer').waitFor();
   assert.ok((await page.locator('tr.issue').count()) > 0, 'what is known stays');
   await page.context().setOffline(false);
-  await page.getByRole('alert').waitFor({state: 'detached', timeout: 20000});
+  await page.getByRole('alert').waitFor({state: 'detached', timeout: 2 * patience});
   for (;;) {
     const before = opened.watched.count();
     opened.watched.expect(/ERR_INTERNET_DISCONNECTED/);

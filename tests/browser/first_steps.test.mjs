@@ -11,12 +11,13 @@ const {step, copied} = opened;
 let dsn;
 
 step('an empty inbox says where culprit listens', async (page, t) => {
-  await page.goto(ui + '/');
-  await page.locator('.issues, .empty').first().waitFor();
-  if ((await page.locator('.first-steps').count()) === 0) {
+  const {issues} = await (await fetch(ui + '/api/v1/issues?status=all')).json();
+  if (issues.length > 0) {
     opened.failed = true; // the steps after it have nothing to look at
     return t.skip('the inbox is not empty');
   }
+  await page.goto(ui + '/');
+  await page.locator('.first-steps').waitFor();
   await page.getByText(`OTEL_EXPORTER_OTLP_ENDPOINT=${http}`).first().waitFor();
   const {listening} = await (await fetch(ui + '/api/v1/status')).json();
   await page.getByText(`OTEL_EXPORTER_OTLP_ENDPOINT=${listening.grpc}`).waitFor();

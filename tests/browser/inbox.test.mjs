@@ -7,15 +7,11 @@ import {after, before, test} from 'node:test';
 import {chromium} from 'playwright-core';
 import {assertAccessible, watch} from './checks.mjs';
 import {sendFailingRequest} from './otlp.mjs';
-
-const ui = process.env.CULPRIT_UI?.replace(/\/$/, '');
-const http = process.env.CULPRIT_HTTP?.replace(/\/$/, '');
-assert.ok(ui && http, 'CULPRIT_UI and CULPRIT_HTTP must be set; see tests/browser/run');
+import {http, patience, ui} from './page.mjs';
 
 // A name of its own, so that the test may run on an instance that already has errors.
 const name = 'BadCart' + Date.now().toString(36) + 'Error';
 const hostile = '<img src=x onerror="document.title=\'hacked\'"> \u202egnp.exe \u001b[31m';
-const patience = 10000;
 
 let browser;
 let page;
@@ -178,7 +174,9 @@ step('the search box finds a request by either of its ids', async () => {
 step('resolved from the list by a key, it is gone from there and under Resolved', async () => {
   await page.goto(ui + '/');
   await row().waitFor();
-  while (!(await row().evaluate(each => each.contains(document.activeElement)))) await page.keyboard.press('j');
+  const isThere = () => row().evaluate(each => each.contains(document.activeElement));
+  for (let i = 0; i < 300 && !(await isThere()); i++) await page.keyboard.press('j');
+  assert.ok(await isThere(), 'j never came to the row');
   await page.keyboard.press('e');
   await row().waitFor({state: 'detached'});
   await page.reload();

@@ -11,7 +11,16 @@ export const ui = process.env.CULPRIT_UI?.replace(/\/$/, '');
 export const http = process.env.CULPRIT_HTTP?.replace(/\/$/, '');
 assert.ok(ui && http, 'CULPRIT_UI and CULPRIT_HTTP must be set; see tests/browser/run');
 
-const patience = 10000;
+// Under a sanitizer everything takes longer: TEST_SLOW=1.
+export const factor = process.env.TEST_SLOW === '1' ? 5 : 1;
+export const patience = 10000 * factor;
+
+// A file that hangs ends, and with it the browser. (Debian's node does not know --test-timeout.)
+const fileMs = 180000 * factor;
+setTimeout(() => {
+  console.error(`not done after ${fileMs} ms`);
+  process.exit(1);
+}, fileMs).unref();
 
 export function open() {
   const opened = {page: null, watched: null, failed: false};

@@ -10,10 +10,9 @@ import {after, before, test} from 'node:test';
 import {build} from 'esbuild';
 import {chromium} from 'playwright-core';
 import {watch} from './checks.mjs';
+import {factor, ui} from './page.mjs';
 
-const ui = process.env.CULPRIT_UI?.replace(/\/$/, '');
-assert.ok(ui, 'CULPRIT_UI must be set; see tests/browser/run');
-const patience = 15000;
+const patience = 15000 * factor;
 const here = name => fileURLToPath(new URL(name, import.meta.url));
 
 let browser;
