@@ -171,6 +171,7 @@ def test_a_file_and_a_variable_over_it(tmp_path):
     assert sampling["decision_wait_s"] == 7 and [p["policy"] for p in sampling["policies"]] == ["errors"]
     culprit.stop()
     assert f"OTEL_EXPORTER_OTLP_ENDPOINT=http://{culprit.http}" in culprit.stdout
+    assert re.search(rf"\bSENTRY_DSN=http://[0-9a-f]{{32}}@{re.escape(culprit.http)}/1$", culprit.stdout, re.MULTILINE)
     assert culprit.ui in culprit.stdout and culprit.grpc in culprit.stdout and "OTEL_EXPORTER_OTLP_PROTOCOL" in \
         culprit.stdout
 

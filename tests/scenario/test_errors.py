@@ -226,6 +226,15 @@ def test_text_that_is_no_stack_trace_is_kept(culprit, client):
     assert value["raw_stacktrace_text"] == text and not value.get("stacktrace", {}).get("frames")
 
 
+def muted_parts(component):
+    """(id, hint) of every part below that does not contribute."""
+    for part in component["values"]:
+        if isinstance(part, dict):
+            if not part["contributes"]:
+                yield part["id"], part["hint"]
+            yield from muted_parts(part)
+
+
 def test_grouping_by_type_and_frames(culprit, client):
     """The message and library frames make no difference, an in-app function does."""
 
@@ -246,6 +255,9 @@ def test_grouping_by_type_and_frames(culprit, client):
     assert "checkout" in issue["culprit"]
     grouping = culprit.event(culprit.api(f"/issues/{issue['id']}")["latest_event"])["grouping"]
     assert grouping["algorithm"] and any(variant["contributes"] for variant in grouping["variants"].values())
+    # What does not count is there too, and says why.
+    muted = list(muted_parts(grouping["variants"]["app"]["component"]))
+    assert ("frame", "non app frame") in muted, muted
 
 
 def test_grouping_without_frames(culprit, client):

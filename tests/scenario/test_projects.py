@@ -315,7 +315,7 @@ def test_what_is_over_the_limit_is_refused_with_the_time(running):
     status, reply, headers = sender.post(event_envelope(event_named("A")))
     assert status == 429 and reply["causes"] == ["over the project's rate limit"]
     seconds, rest = headers["X-Sentry-Rate-Limits"].split(":", 1)
-    assert rest == "error;default:project:quota" and headers["Retry-After"] == seconds and 19 <= int(seconds) <= 20
+    assert rest == "error;default:project:quota" and headers["Retry-After"] == seconds and 1 <= int(seconds) <= 20
     # Others go on: another project, another category, and what else the envelope has.
     post_event(other, event_named("A"))
     log = {"items": [{"timestamp": 1e9, "level": "error", "body": "in", "trace_id": otlp.new_trace_id().hex()}]}
@@ -364,14 +364,15 @@ def test_the_real_sdk_holds_back(running, sdk):
         client.flush(timeout=20)
 
     set_project(culprit, "shop", events_per_minute=10)
-    for _ in range(13):
+    for _ in range(40):  # one more is allowed every six seconds
         send(1)
         if accepted("refused"):
             break
-    assert accepted() == 10 and accepted("refused") == 1
+    before = accepted()
+    assert before >= 10 and accepted("refused") == 1
     send(30)
-    assert accepted() == 10 and accepted("refused") == 1  # nothing came
-    wait_until(lambda: send(1) or accepted() > 10, 20, "the SDK to send again")
+    assert accepted() == before and accepted("refused") == 1  # nothing came
+    wait_until(lambda: send(1) or accepted() > before, 20, "the SDK to send again")
     assert accepted("refused") == 1
     wait_until(lambda: send(0) or culprit.metrics().sum("culprit_sentry_client_discarded_total",
                                                         reason="ratelimit_backoff") >= 30, 90, "the SDK's report")
