@@ -3,6 +3,7 @@
 telemetry goes."""
 import http.client
 import os
+import re
 import subprocess
 import tempfile
 
@@ -53,6 +54,11 @@ class Application:
         self.output.seek(0)
         return self.output.read().decode(errors="replace")
 
+    def port(self):
+        """The one that a server started on port 0 says it has got; so nobody else can take it first."""
+        found = re.search(r"(?:running on|server at) http://127\.0\.0\.1:([1-9]\d*)", self.printed())
+        return found and int(found.group(1))
+
     def close(self):
         if self.process.poll() is None:
             self.process.terminate()
@@ -61,6 +67,11 @@ class Application:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+
+
+def is_alive(application):
+    """It listens and answers /alive."""
+    return application.port() and get(application.port(), "/alive")[0] == 200
 
 
 def get(port, path, headers=None):

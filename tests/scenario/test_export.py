@@ -262,9 +262,12 @@ def test_p15_huge_body(pair):
 
 def test_p15_no_backend_at_all(running):
     """Nothing listens at first; everything accepted meanwhile arrives when something does."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:%d" % probe.getsockname()[1]
+    held = socket.socket()  # bound, so that nobody else gets the port; it does not listen, and leaves that to the backend
+    running.closable.append(held)
+    for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
+        held.setsockopt(socket.SOL_SOCKET, option, 1)
+    held.bind(("127.0.0.1", 0))
+    address = "127.0.0.1:%d" % held.getsockname()[1]
     for protocol in PROTOCOLS:
         endpoint = f"http://{address}" + ("/v1/traces" if protocol != "grpc" else "")
         culprit = running.start(exporters_otlp_endpoint=endpoint, exporters_otlp_protocol=protocol)

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The main job for a newcomer, in Python: a FastAPI application and a Celery worker under OpenTelemetry's own
 auto-instrumentation, each a process of its own, send to culprit over either exporter."""
-import socket
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from application import Application, exporter_environment, get
+from application import Application, exporter_environment, get, is_alive
 from otlp_messages import new_request_id
 from waiting import FACTOR, wait_until
 
@@ -21,20 +20,18 @@ class Shop:
         self.backend = shared.backend()
         self.culprit = shared.start(backend=self.backend, sampling_decision_wait="1s",
                                     ui_jaeger_url="http://jaeger.example:16686")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         environment = {"SHOP_BROKER": str(broker),
                        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST": "x-request-id"}
         worker = [COMMANDS / "celery", "-A", "shop_tasks", "worker", "--pool=solo", "--without-gossip",
                   "--without-mingle", "--without-heartbeat", "--loglevel=INFO"]
-        api = [COMMANDS / "uvicorn", "shop_api:app", "--port", str(self.port)]
+        api = [COMMANDS / "uvicorn", "shop_api:app", "--port", "0"]
         for service, command, is_ready in (
                 ("shop-worker", worker, lambda application: "worker ready" in application.printed()),
-                ("shop-api", api, lambda _: get(self.port, "/alive")[0] == 200)):
+                ("shop-api", api, is_alive)):
             settings = {**environment, **exporter_environment(self.culprit, protocol, service)}
             command = [str(part) for part in (COMMANDS / "opentelemetry-instrument", *command)]
             shared.closable.append(Application(command, settings, FOLDER, is_ready))
+        self.port = shared.closable[-1].port()
 
     def get(self, path):
         """(code, request id) of a request that brings its id in a header."""

@@ -2,13 +2,12 @@
 """OpenTelemetry's and Sentry's Python SDKs in one process: one request page shows what both had to say, and an error
 that both report is one issue."""
 import json
-import socket
 import sys
 from pathlib import Path
 
 import pytest
 
-from application import Application, exporter_environment, get
+from application import Application, exporter_environment, get, is_alive
 from otlp_messages import new_request_id
 from test_sdk_sentry_python import dsn_of
 from waiting import wait_until
@@ -21,17 +20,15 @@ class Shop:
     def __init__(self, shared, mode):
         self.mode = mode
         self.culprit = shared.start(sampling_decision_wait="1s")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         environment = {**exporter_environment(self.culprit, "http/protobuf", "shop-both"),
                        "SENTRY_DSN": dsn_of(self.culprit), "SHOP_MODE": mode,
                        "OTEL_INSTRUMENTATION_HTTP_CAPTURE_HEADERS_SERVER_REQUEST": "x-request-id"}
         if mode == "dsn":
             environment["OTEL_TRACES_EXPORTER"] = "none"
         command = [COMMANDS / part for part in ("opentelemetry-instrument", "uvicorn")]
-        command = [str(part) for part in command] + ["shop_both:app", "--port", str(self.port)]
-        shared.closable.append(Application(command, environment, FOLDER, lambda _: get(self.port, "/alive")[0] == 200))
+        command = [str(part) for part in command] + ["shop_both:app", "--port", "0"]
+        shared.closable.append(Application(command, environment, FOLDER, is_alive))
+        self.port = shared.closable[-1].port()
 
     def fetch(self, path):
         request_id = new_request_id()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from application import Application, get
+from application import Application, get, is_alive
 from otlp_messages import new_request_id
 from test_scrub import CANARY, FILTERED, files_with
 from test_sdk_sentry_python import dsn_of
@@ -23,13 +23,12 @@ class Shop:
     def __init__(self, shared, database):
         self.backend = shared.backend()
         self.culprit = shared.start(backend=self.backend, exporters_otlp_logs="true", sampling_decision_wait="1s")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
         environment = {"SENTRY_DSN": dsn_of(self.culprit), "SHOP_DATABASE": str(database),
-                       "DJANGO_SETTINGS_MODULE": "django_shop.settings", "PYTHONPATH": str(FOLDER)}
-        command = [sys.executable, "-m", "django", "runserver", "--noreload", f"127.0.0.1:{self.port}"]
-        shared.closable.append(Application(command, environment, FOLDER, lambda _: get(self.port, "/alive")[0] == 200))
+                       "DJANGO_SETTINGS_MODULE": "django_shop.settings", "PYTHONPATH": str(FOLDER),
+                       "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "django", "runserver", "--noreload", "127.0.0.1:0"]
+        shared.closable.append(Application(command, environment, FOLDER, is_alive))
+        self.port = shared.closable[-1].port()
 
     def get(self, path):
         request_id = new_request_id()

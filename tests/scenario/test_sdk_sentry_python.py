@@ -3,14 +3,13 @@
 must know every byte."""
 import gzip
 import json
-import socket
 import sys
 import uuid
 from pathlib import Path
 
 import pytest
 
-from application import Application, get
+from application import Application, get, is_alive
 from culprit_process import run
 from otlp_messages import new_request_id
 from waiting import wait_until
@@ -31,12 +30,9 @@ class Shop:
         self.backend = shared.backend()
         self.culprit = shared.start(backend=self.backend, sampling_decision_wait="1s")
         self.dsn = dsn_of(self.culprit)
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        command = [str(COMMANDS / "uvicorn"), "shop_sentry:app", "--port", str(self.port)]
-        shared.closable.append(Application(command, {"SENTRY_DSN": self.dsn}, FOLDER,
-                                           lambda _: get(self.port, "/alive")[0] == 200))
+        command = [str(COMMANDS / "uvicorn"), "shop_sentry:app", "--port", "0"]
+        shared.closable.append(Application(command, {"SENTRY_DSN": self.dsn}, FOLDER, is_alive))
+        self.port = shared.closable[-1].port()
 
     def get(self, path, request_id):
         return get(self.port, path, {"x-request-id": request_id})
