@@ -146,6 +146,36 @@ static void app_and_system(void **state) {
   assert_int_equal(run->event.stacktrace.frames[0].in_app, SENTRY_IN_APP_NO);
 }
 
+// What does not count is in the tree too, and says why: the variant's root or any component below it.
+static void check_hint(struct grouping_run *run, const char *variant, const char *id, const char *hint) {
+  struct buffer out;
+  struct json_writer writer;
+  buffer_init(&out, 1 << 20);
+  json_writer_init(&writer, &out);
+  const struct grouping_variant *found = grouping_run_variant(run, variant);
+  assert_non_null(found);
+  grouping_write_component(found->root, &writer);
+  buffer_append_byte(&out, 0);
+  char muted[200];
+  snprintf(muted, sizeof(muted), "{\"id\":\"%s\",\"contributes\":false,\"hint\":\"%s\"", id, hint);
+  if (!strstr((const char *)out.ptr, muted)) fail_msg("%s: no %s in %s", variant, muted, (const char *)out.ptr);
+  buffer_finish(&out);
+}
+
+static void reasons(void **state) {
+  struct grouping_run *run = *state;
+  check_frames(run, "python", "{\"function\":\"a\",\"in_app\":true}", "a");
+  check_hint(run, "app", "stacktrace", "ignored because hash matches system variant");
+  check_frames(run, "python", "{\"function\":\"a\",\"in_app\":true},{\"function\":\"l\",\"in_app\":false}", "al");
+  check_hint(run, "app", "frame", "non app frame");
+  static const char both[] = "{\"logentry\":{\"formatted\":\"m\"},\"exception\":{\"values\":[{\"type\":\"T\",\"value\":"
+                             "\"v\",\"stacktrace\":{\"frames\":[{\"function\":\"l\"}]}}]}}";
+  grouping_run_event(run, both);
+  check_hint(run, "app", "exception", "ignored because another variant has a stack trace");
+  check_hint(run, "default", "message", "exception takes precedence");
+  check_hint(run, "default", "default", "exception takes precedence");
+}
+
 static void exceptions(void **state) {
   struct grouping_run *run = *state;
   grouping_run_event(run, "{\"exception\":{\"type\":\"T\",\"value\":\"took 3 s\"}}");
@@ -491,7 +521,7 @@ int main(void) {
       TEST(javascript_frames),   TEST(app_and_system), TEST(exceptions), TEST(mechanisms),  TEST(groups),
       TEST(malformed_groups),    TEST(threads),        TEST(strategies), TEST(reports),     TEST(checksums),
       TEST(client_fingerprints), TEST(fallbacks),      TEST(titles),     TEST(long_titles), TEST(outlines),
-      TEST(out_of_memory),
+      TEST(out_of_memory),       TEST(reasons),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

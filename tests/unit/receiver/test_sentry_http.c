@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <zlib.h>
+
 #include "base/json.h"
 #include "proto/sentry_item.h"
 #include "tests/unit/net/raw_http.h"
@@ -23,6 +25,14 @@
 #define TRACE     "4bf92f3577b34da6a3ce929d0e0e4736"
 #define EVENT     "{\"message\":\"m\"}"
 #define ENVELOPE  "{\"event_id\":\"" ID "\"}\n{\"type\":\"event\"}\n" EVENT "\n"
+
+// ENVELOPE, made by brotli 1.0.9, quality 11.
+static const uint8_t brotli_envelope[] = {0x1B, 0x50, 0x00, 0x08, 0x9C, 0x07, 0x76, 0x83, 0xDB, 0x05, 0xFA, 0xB0, 0x30,
+                                          0xA7, 0x5B, 0x8B, 0xA1, 0x52, 0x21, 0x6D, 0x4F, 0xE7, 0x96, 0x3A, 0x21, 0x39,
+                                          0x0E, 0x93, 0xB7, 0xE4, 0xE4, 0x62, 0xE9, 0xF4, 0x85, 0x08, 0x38, 0xE4, 0xC0,
+                                          0xE1, 0xCB, 0xDB, 0x8A, 0x02, 0xC7, 0xC0, 0x43, 0x56, 0xD2, 0x1F, 0x98, 0x28,
+                                          0x17, 0xCF, 0xD3, 0x33, 0x1C, 0x6D, 0x0A, 0x18, 0x91, 0xE1, 0xB7, 0x0B, 0x89,
+                                          0x2C, 0x7E, 0xB5, 0xCF, 0x8A, 0x27, 0xEB, 0x5F, 0x95, 0x23, 0x5A, 0x1A, 0x2C};
 
 struct fixture {
   struct memory_sink sink;
@@ -193,9 +203,17 @@ static void test_bodies_may_be_encoded(void **state) {
   buffer_clear(&packed);
   compress_zstd(slice_from_cstr(ENVELOPE), &packed);
   assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH "Content-Encoding: zstd\r\n", buffer_slice(&packed)), 200);
+  buffer_clear(&packed);
+  uLongf deflated = compressBound(sizeof(ENVELOPE) - 1);
+  uint8_t *place = buffer_reserve(&packed, deflated);
+  assert_int_equal(compress2(place, &deflated, (const uint8_t *)ENVELOPE, sizeof(ENVELOPE) - 1, 6), Z_OK);
+  struct slice zlib = slice_make(place, deflated);
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH "Content-Encoding: deflate\r\n", zlib), 200);
+  struct slice brotli = slice_make(brotli_envelope, sizeof(brotli_envelope));
+  assert_int_equal(ask(f, "POST", "/api/3/envelope/", AUTH "Content-Encoding: br\r\n", brotli), 200);
   assert_int_equal(post(f, "/api/3/envelope/", AUTH "Content-Encoding: gzip\r\n", ENVELOPE), 400);
   assert_int_equal(post(f, "/api/3/envelope/", AUTH "Content-Encoding: lzma\r\n", ENVELOPE), 415);
-  assert_int_equal(f->sink.submits, 2);
+  assert_int_equal(f->sink.submits, 4);
   buffer_finish(&packed);
 }
 
