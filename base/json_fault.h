@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What json.cpp does with a text that simdjson refused: repair what is valid JSON all the same, and find the place of
-// what is not, for the words of the error. Pure; only called when parsing failed, so clarity goes before speed.
+// what is not, for the words of the error. Pure; only called when parsing failed, or of one small text, so clarity goes
+// before speed.
 #ifndef BASE_JSON_FAULT_H
 #define BASE_JSON_FAULT_H
 

@@ -119,20 +119,16 @@ bool grouping_component_has(const struct grouping_component *component, const ch
   return false;
 }
 
-// Up to its children. Ids and hints are constants of the algorithm without anything to escape; of a large event there
-// are hundreds of components, so they are written as text.
+// Up to its children. Ids are constants of the algorithm without anything to escape; of a large event there are
+// hundreds of components, so they are written as text. A hint may quote a rule, in the words of whoever wrote it.
 static void write_open(const struct grouping_component *component, struct buffer *out) {
   buffer_append_cstr(out, "{\"id\":\"");
   buffer_append_cstr(out, component->id);
   buffer_append_cstr(out, component->contributes ? "\",\"contributes\":true,\"hint\":"
                                                  : "\",\"contributes\":false,\"hint\":");
-  if (component->hint) {
-    buffer_append_byte(out, '"');
-    buffer_append_cstr(out, component->hint);
-    buffer_append_byte(out, '"');
-  } else {
-    buffer_append_cstr(out, "null");
-  }
+  struct json_writer hint;
+  json_writer_init(&hint, out);
+  json_write_cstr(&hint, component->hint);
   buffer_append_cstr(out, ",\"values\":[");
   for (uint32_t i = 0; i < component->value_count; i++) {
     if (i > 0) buffer_append_byte(out, ',');

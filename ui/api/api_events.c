@@ -3,6 +3,7 @@
 // Documents and grouping variants are stored as JSON and passed on as they are.
 #include "ui/api/api_events.h"
 
+#include "base/json_fault.h"
 #include "store/issue_query.h"
 #include "ui/api/api_attachments.h"
 #include "ui/api/api_feedback.h"
@@ -98,6 +99,8 @@ static enum status write_event(struct api_answer *answer, const struct issue_eve
   struct connection *reader = answer->reader;
   struct issue_summary issue = {.id = event->issue};
   struct slice grouping, document;
+  size_t offset;
+  const char *words;
   issue_query_get(reader, event->issue, answer->now_ns, &answer->arena, &issue);
   if (!issue_query_document(reader, event->row, text, &grouping, &document))
     return api_answer_fail(answer, STATUS_INTERNAL, NULL, "the event's document cannot be read");
@@ -111,7 +114,9 @@ static enum status write_event(struct api_answer *answer, const struct issue_eve
   api_answer_text(answer, "culprit", event->culprit);
   api_answer_hex(answer, "previous", issue_query_previous(reader, event, &answer->arena));
   api_answer_hex(answer, "next", issue_query_next(reader, event, &answer->arena));
-  write_json(answer, "grouping", grouping);
+  // Once it was written with rules in it that were not escaped: it is left out, rather than the whole answer spoiled.
+  bool is_json = !json_fault_locate(grouping, &offset, &words);
+  write_json(answer, "grouping", is_json ? grouping : (struct slice){0});
   write_json(answer, "document", document);
   enum status status = api_attachments_write(answer, event->event_id.ptr);
   if (status == STATUS_OK) status = api_feedback_write(answer, event->event_id.ptr);

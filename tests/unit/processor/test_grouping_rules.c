@@ -359,6 +359,44 @@ static void fingerprint_order_and_titles(void **state) {
   grouping_run_check(run, "system", "manbTmore");
 }
 
+// What is written of the grouping quotes the rule as it stands, whatever is in it.
+static void hints_quote_rules(void **state) {
+  struct grouping_run *run = *state;
+  static const char *const rules[] = {"function:\"operator new\" -group", "path:C:\\Users\\** -app"};
+  static const char *const hints[] = {"ignored by stack trace rule (function:\"operator new\")",
+                                      "marked out of app by stack trace rule (path:C:\\Users\\**)"};
+  for (int i = 0; i < 2; i++) {
+    struct grouping_config_options options = {.enhancements = slice_from_cstr(rules[i]), .without_builtin = true};
+    static const char json[] =
+        "{\"platform\":\"python\",\"exception\":{\"type\":\"T\",\"value\":\"v\",\"stacktrace\":{\"frames\":["
+        "{\"function\":\"main\",\"in_app\":true},"
+        "{\"function\":\"operator new\",\"abs_path\":\"C:\\\\Users\\\\a.c\",\"in_app\":true}]}}}";
+    struct grouping_config *config = NULL; // whose the hints are
+    struct buffer out;
+    struct json_writer writer;
+    struct json_value root;
+    struct error error = {0};
+    arena_reset(&run->arena);
+    assert_int_equal(grouping_config_create(&options, &config, &error), STATUS_OK);
+    assert_int_equal(json_parse(run->parser, slice_from_cstr(json), &root, &error), STATUS_OK);
+    assert_int_equal(sentry_event_parse(root, &run->arena, &run->event, &error), STATUS_OK);
+    assert_int_equal(grouping_compute(config, &run->event, &run->arena, &run->result), STATUS_OK);
+    buffer_init(&out, 1 << 20);
+    json_writer_init(&writer, &out);
+    grouping_write_variants(&run->result, &writer);
+    struct slice text = buffer_slice(&out);
+    if (json_parse(run->parser, text, &root, &error)) fail_msg("%s: %.*s", error.text, SLICE_PRINTF(text));
+    struct buffer hint;
+    buffer_init(&hint, 1 << 10);
+    json_writer_init(&writer, &hint);
+    json_write_cstr(&writer, hints[i]);
+    if (slice_find(text, buffer_slice(&hint)) > text.len) fail_msg("%s: %.*s", hints[i], SLICE_PRINTF(text));
+    buffer_finish(&hint);
+    buffer_finish(&out);
+    grouping_config_destroy(config);
+  }
+}
+
 static void builtin_fingerprints(void **state) {
   struct grouping_run *run = *state;
   static const char chunk[] =
@@ -392,6 +430,7 @@ int main(void) {
       TEST(fingerprint_matchers),
       TEST(fingerprint_values),
       TEST(fingerprint_order_and_titles),
+      TEST(hints_quote_rules),
       TEST(builtin_fingerprints),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

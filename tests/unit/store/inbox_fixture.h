@@ -85,7 +85,7 @@ struct fixture_event {
   uint64_t received_ns;           // default: now
   enum issue_source source;
   uint64_t duplicate_key;
-  const char *title, *value, *service, *environment, *release, *level, *request_id, *trace_id;
+  const char *title, *value, *service, *environment, *release, *level, *request_id, *trace_id, *grouping;
   const struct issue_tag *tags;
   uint32_t tag_count;
   uint32_t project;
@@ -123,7 +123,7 @@ static inline void fixture_add(struct inbox_fixture *fixture, const struct fixtu
                               .hash_count = words->second_hash ? 2 : 1,
                               .tags = words->tags,
                               .tag_count = words->tag_count,
-                              .grouping = SLICE_LITERAL("{\"app\":{}}"),
+                              .grouping = fixture_text(words->grouping, "{\"app\":{}}"),
                               .document = slice_from_cstr(document)};
   memcpy(event.event_id, &words->id, sizeof words->id);
   if (words->outline) {

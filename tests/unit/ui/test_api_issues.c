@@ -368,6 +368,19 @@ static void events_are_listed_and_shown(void **state) {
   ui_assert_null(fixture, "next");
 }
 
+static void grouping_that_is_not_json_is_left_out(void **state) {
+  struct ui_fixture *fixture = *state;
+  static const char *const texts[] = {"{\"hint\":\"by \"a\"\"}", "{\"hint\":\"C:\\Users\"}", "{"};
+  for (uint32_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+    char path[64];
+    fixture_one(fixture->inbox, &(struct fixture_event){.id = i + 1, .grouping = texts[i]});
+    snprintf(path, sizeof path, "/api/v1/events/%02x000000000000000000000000000000", i + 1);
+    assert_int_equal(ui_get(fixture, path), 200);
+    ui_assert_null(fixture, "grouping");
+    ui_assert_number(fixture, "document.event", i + 1);
+  }
+}
+
 static void hostile_texts_stay_data(void **state) {
   struct ui_fixture *fixture = *state;
   one(fixture, (struct fixture_event){.id = 1, .title = "<script>\"\\\x01\xff\xed\xa0\x80", .service = "a\nb"});
@@ -395,6 +408,7 @@ int main(void) {
       UI_TEST(polling_is_cheap_and_notices_changes),
       UI_TEST(large_answers_are_compressed_when_asked),
       UI_TEST(events_are_listed_and_shown),
+      UI_TEST(grouping_that_is_not_json_is_left_out),
       UI_TEST(hostile_texts_stay_data),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
