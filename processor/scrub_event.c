@@ -19,6 +19,8 @@
 #define MARKS_MAX   (SCRUB_EVENT_MARKS_MAX * 4)
 #define NUMBER_TEXT 32
 #define TEXT_MAX    (16u << 20)
+#define MERGE_MAX   (1u << 20) // comparisons of members of the old _meta with marks; what is beyond is not taken over
+#define REMARKS_MAX 64         // members, and entries of "rem", taken over of what the SDK said of one value
 
 enum place {
   LEFT,
@@ -223,11 +225,12 @@ static void note(struct walk *walk, const char *rule, bool removed) {
 }
 
 static void write_rem(struct json_writer *writer, const struct mark *mark, struct json_value old) {
-  struct json_iter iter = json_iterate(json_get(old, "rem"));
+  struct json_iter iter = json_iterate(old);
   struct json_value entry;
+  bool is_array = json_type_of(old) == JSON_ARRAY;
   json_key(writer, "rem");
   json_begin_array(writer);
-  while (json_type_of(json_get(old, "rem")) == JSON_ARRAY && json_array_next(&iter, &entry)) {
+  for (uint32_t i = 0; i < REMARKS_MAX && is_array && json_array_next(&iter, &entry); i++) {
     json_write_parsed(writer, entry);
   }
   json_begin_array(writer);
@@ -251,12 +254,17 @@ static void write_own(struct json_writer *writer, const struct mark *mark, struc
   }
   json_key(writer, "");
   json_begin_object(writer);
-  while (json_type_of(own) == JSON_OBJECT && json_object_next(&iter, &key, &value)) {
-    if (slice_equal_cstr(key, "rem")) continue;
+  struct json_value rem = {0};
+  bool is_object = json_type_of(own) == JSON_OBJECT;
+  for (uint32_t i = 0; i < REMARKS_MAX && is_object && json_object_next(&iter, &key, &value); i++) {
+    if (slice_equal_cstr(key, "rem")) {
+      rem = value;
+      continue;
+    }
     json_key_slice(writer, key);
     json_write_parsed(writer, value);
   }
-  write_rem(writer, mark, own);
+  write_rem(writer, mark, rem);
   json_end_object(writer);
 }
 
@@ -265,21 +273,50 @@ static struct slice mark_key(const struct mark *mark, char *to) {
   return slice_make(to, (size_t)snprintf(to, NUMBER_TEXT, "%u", mark->index));
 }
 
+// Keys of elements are compared as numbers; UINT64_MAX for a key that is not written like one.
+static uint64_t number_of(struct slice key) {
+  uint64_t number;
+  bool is_number = slice_to_u64(key, &number) && (key.len == 1 || key.ptr[0] != '0');
+  return is_number ? number : UINT64_MAX;
+}
+
+static bool stands_at(const struct mark *mark, struct slice key, uint64_t number) {
+  return mark->key.ptr ? slice_equal(mark->key, key) : mark->index == number;
+}
+
 // Members of the old node that no mark stands at.
 static void write_others(const struct walk *walk, struct json_writer *writer, uint32_t node, struct json_value old) {
   struct json_iter iter = json_iterate(old);
   struct slice key;
   struct json_value value;
-  char number[NUMBER_TEXT];
   while (json_type_of(old) == JSON_OBJECT && json_object_next(&iter, &key, &value)) {
     bool known = key.len == 0;
+    const uint64_t number = number_of(key);
     for (uint32_t m = walk->marks[node].first_child; m && !known; m = walk->marks[m].next) {
-      known = slice_equal(mark_key(&walk->marks[m], number), key);
+      known = stands_at(&walk->marks[m], key, number);
     }
     if (known) continue;
     json_key_slice(writer, key);
     json_write_parsed(writer, value);
   }
+}
+
+// The old node when merging it with the marks below `node` is within what is left to compare, else no value: who sends
+// both, members and what is to be scrubbed, in great number does not decide how long it takes.
+static struct json_value affordable(const struct walk *walk, uint32_t node, struct json_value old, uint64_t *left) {
+  struct json_iter iter = json_iterate(old);
+  struct slice key;
+  struct json_value value;
+  uint64_t each = 2; // to look for "", and to write
+  for (uint32_t m = walk->marks[node].first_child; m; m = walk->marks[m].next) each += 2; // is it there, and it there
+  while (json_type_of(old) == JSON_OBJECT && json_object_next(&iter, &key, &value)) {
+    if (*left < each) {
+      *left = 0;
+      return (struct json_value){0};
+    }
+    *left -= each;
+  }
+  return old;
 }
 
 static void write_meta(const struct walk *walk, struct json_value old, struct json_writer *writer) {
@@ -289,12 +326,14 @@ static void write_meta(const struct walk *walk, struct json_value old, struct js
   } stack[DEPTH_MAX];
   uint32_t depth = 1;
   char number[NUMBER_TEXT];
+  uint64_t left = MERGE_MAX;
+  old = affordable(walk, 0, old, &left);
   stack[0].child = walk->marks[0].first_child;
   stack[0].old = old;
   json_begin_object(writer);
   write_own(writer, &walk->marks[0], old);
   write_others(walk, writer, 0, old);
-  while (depth > 0) {
+  while (depth > 0 && !writer->out->failed) {
     const uint32_t node = stack[depth - 1].child;
     if (!node) {
       json_end_object(writer);
@@ -303,7 +342,7 @@ static void write_meta(const struct walk *walk, struct json_value old, struct js
     }
     const struct mark *mark = &walk->marks[node];
     const struct slice key = mark_key(mark, number);
-    struct json_value below = json_get_slice(stack[depth - 1].old, key);
+    struct json_value below = affordable(walk, node, json_get_slice(stack[depth - 1].old, key), &left);
     stack[depth - 1].child = mark->next;
     json_key_slice(writer, key);
     json_begin_object(writer);

@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -173,6 +174,74 @@ static void test_marks_are_merged(void **state) {
         "2}},'password':{'':{'len':99,'rem':[['!limit','s'],['@password','x']]}}}}}");
 }
 
+// A member that is written like an element's number is that element's, others are not.
+static void test_marks_of_elements_are_merged(void **state) {
+  check(*state,
+        "{'tags':[['password','x']],'_meta':{'tags':{'00':{'':{'len':1}},'0':{'1':{'':{'len':2}},'+1':7},'':{'len':3},"
+        "'x':{}}}}",
+        "{'tags':[['password','[Filtered]']],'_meta':{'tags':{'':{'len':3},'00':{'':{'len':1}},'x':{},'0':{'+1':7,'1':{"
+        "'':{'len':2,'rem':[['@password','x']]}}}}}}");
+}
+
+static void add_members(struct buffer *out, const char *before, int count, const char *value) {
+  char member[32];
+  for (int i = 0; i < count; i++) {
+    snprintf(member, sizeof(member), "%s\"%s%d\":%s", i ? "," : "", before, i, value);
+    buffer_append_cstr(out, member);
+  }
+}
+
+// Who sends very many of both, marks to make and marks made before, gets the former only.
+static void test_merging_is_bounded(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer many;
+  struct json_value root;
+  json_parser_destroy(fixture->parser);
+  fixture->parser = json_parser_create(4 << 20);
+  for (int round = 0; round < 2; round++) {
+    buffer_init(&many, 4 << 20);
+    buffer_append_cstr(&many, "{\"extra\":{");
+    add_members(&many, "secret", 2000, "1");
+    buffer_append_cstr(&many, "},\"_meta\":{\"release\":{},\"extra\":{");
+    add_members(&many, "m", round == 0 ? 100000 : 100, "{}");
+    buffer_append_cstr(&many, "}}}");
+    assert_true(scrubbed(fixture, buffer_slice(&many)));
+    assert_int_equal(json_parse(fixture->parser, buffer_slice(&fixture->out), &root, NULL), STATUS_OK);
+    struct json_value meta = json_get(root, "_meta"), extra = json_get(meta, "extra");
+    assert_true(json_is_present(json_get(meta, "release")));
+    assert_true(json_is_present(json_get(extra, "secret0")));
+    assert_true(json_is_present(json_get(extra, "m0")) == (round == 1));
+    assert_int_equal(json_count(extra), round == 0 ? 2000 : 2100);
+    buffer_finish(&many);
+  }
+}
+
+// Of what was said of one value, a part is taken over, wherever "rem" stands in it.
+static void test_remarks_are_bounded(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer many;
+  struct json_value root;
+  buffer_init(&many, 1 << 20);
+  buffer_append_cstr(&many,
+                     "{\"extra\":{\"password\":\"x\"},\"_meta\":{\"extra\":{\"password\":{\"\":{\"len\":1,\"rem\":[");
+  for (int i = 0; i < 10000; i++) buffer_append_cstr(&many, i ? ",[\"a\",\"s\"]" : "[\"a\",\"s\"]");
+  buffer_append_cstr(&many, "],");
+  add_members(&many, "m", 10000, "1");
+  buffer_append_cstr(&many, "}}}}}");
+  assert_true(scrubbed(fixture, buffer_slice(&many)));
+  assert_int_equal(json_parse(fixture->parser, buffer_slice(&fixture->out), &root, NULL), STATUS_OK);
+  struct json_value own = json_get(json_get(json_get(json_get(root, "_meta"), "extra"), "password"), "");
+  assert_int_equal(json_u64(json_get(own, "len")), 1);
+  assert_in_range(json_count(own), 3, 100);
+  assert_in_range(json_count(json_get(own, "rem")), 2, 100);
+  struct json_iter iter = json_iterate(json_get(own, "rem"));
+  struct json_value entry, last = {0};
+  while (json_array_next(&iter, &entry)) last = entry;
+  iter = json_iterate(last);
+  assert_true(json_array_next(&iter, &entry) && slice_equal_cstr(json_string(entry), "@password"));
+  buffer_finish(&many);
+}
+
 static void test_ip_addresses(void **state) {
   struct fixture *fixture = *state;
   scrub_destroy(fixture->scrub);
@@ -227,6 +296,9 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_json_body, start, stop),
       cmocka_unit_test_setup_teardown(test_messages_and_users, start, stop),
       cmocka_unit_test_setup_teardown(test_marks_are_merged, start, stop),
+      cmocka_unit_test_setup_teardown(test_marks_of_elements_are_merged, start, stop),
+      cmocka_unit_test_setup_teardown(test_merging_is_bounded, start, stop),
+      cmocka_unit_test_setup_teardown(test_remarks_are_bounded, start, stop),
       cmocka_unit_test_setup_teardown(test_ip_addresses, start, stop),
       cmocka_unit_test_setup_teardown(test_odd_events, start, stop),
   };
