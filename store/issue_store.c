@@ -216,10 +216,15 @@ enum status issue_store_split(struct issue_store *store, uint64_t issue, struct 
 
 static void delete_issue(struct connection *connection, int64_t issue) {
   static const char *const statements[] = {
-      "DELETE FROM issue_hash WHERE issue_id = ?1",    "DELETE FROM issue_hour WHERE issue_id = ?1",
-      "DELETE FROM issue_tag_key WHERE issue_id = ?1", "DELETE FROM issue_tag WHERE issue_id = ?1",
-      "DELETE FROM issue_history WHERE issue_id = ?1", "DELETE FROM issue_part WHERE issue_id = ?1",
-      "DELETE FROM issue_merged WHERE issue_id = ?1",  "DELETE FROM issue WHERE id = ?1",
+      "DELETE FROM issue_hash WHERE issue_id = ?1",
+      "DELETE FROM issue_hour WHERE issue_id = ?1",
+      "DELETE FROM issue_tag_key WHERE issue_id = ?1",
+      "DELETE FROM issue_tag WHERE issue_id = ?1",
+      "DELETE FROM issue_history WHERE issue_id = ?1",
+      "DELETE FROM issue_part WHERE issue_id = ?1",
+      "DELETE FROM issue_merged WHERE issue_id = ?1",
+      "DELETE FROM issue WHERE id = ?1",
+      "UPDATE feedback SET issue_id = NULL WHERE issue_id = ?1", // another issue may get the id
   };
   for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
     struct statement delete = connection_statement(connection, statements[i]);

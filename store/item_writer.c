@@ -15,6 +15,7 @@
 #define COMPRESS_SLACK 4096
 #define ATTACHMENT_MAX ((size_t)32 << 20)
 #define UNKNOWN        (UINT64_MAX / 2)
+#define EVICTED_MAX    1000 // of a batch and limit; the next batch goes on
 #define EVICTED_REASON "made room for newer ones (store.attachments_max_bytes)"
 
 struct item_writer {
@@ -118,9 +119,11 @@ static void take_attachment(const struct apply *apply, const struct issue_item *
 }
 
 // Takes the data of the oldest until a sixteenth of the budget is free, so that this is not done for every attachment.
+// The writer's lock is held: of very many small ones it takes some with each batch.
 static void strip_oldest(struct item_writer *writer, struct connection *connection, uint32_t *evicted) {
   uint64_t target = writer->bytes_max - writer->bytes_max / 16;
-  while (writer->bytes_at_most > target && connection_status(connection) == STATUS_OK) {
+  for (uint32_t i = 0; i < EVICTED_MAX && writer->bytes_at_most > target; i++) {
+    if (connection_status(connection) != STATUS_OK) break;
     struct statement oldest = connection_statement(
         connection, "SELECT id, stored_bytes FROM attachment WHERE stored_bytes > 0 ORDER BY id LIMIT 1");
     if (!statement_step(&oldest)) break;
@@ -147,9 +150,13 @@ static void keep_budget(struct item_writer *writer, struct connection *connectio
     if (writer->rows_at_most > ITEM_WRITER_ATTACHMENTS_MAX) {
       struct statement delete = connection_statement(
           connection, "DELETE FROM attachment WHERE id IN (SELECT id FROM attachment ORDER BY id LIMIT ?1)");
-      statement_bind_u64(&delete, 1, writer->rows_at_most - ITEM_WRITER_ATTACHMENTS_MAX * 15 / 16);
+      uint64_t over = writer->rows_at_most - ITEM_WRITER_ATTACHMENTS_MAX * 15 / 16;
+      statement_bind_u64(&delete, 1, over < EVICTED_MAX ? over : EVICTED_MAX);
       statement_run(&delete);
-      writer->rows_at_most = ITEM_WRITER_ATTACHMENTS_MAX * 15 / 16;
+      if (connection_status(connection) != STATUS_OK) return;
+      uint64_t deleted = (uint64_t)connection_changes(connection);
+      writer->rows_at_most -= deleted;
+      *evicted += (uint32_t)deleted;
     }
   }
 }
@@ -291,8 +298,9 @@ uint32_t item_writer_retain(struct connection *connection, uint64_t before_ns, u
                            "received_ns < ?1",
                            before_ns, rows_max);
   struct statement tie = connection_statement(
-      connection, "UPDATE feedback SET issue_id = e.issue_id FROM event e WHERE feedback.issue_id IS NULL AND "
-                  "feedback.event_id = e.event_id AND feedback.project_id = e.project_id");
+      connection,
+      "UPDATE feedback SET issue_id = e.issue_id FROM event e WHERE feedback.issue_id IS NULL AND "
+      "feedback.event_id IS NOT NULL AND feedback.event_id = e.event_id AND feedback.project_id = e.project_id");
   statement_run(&tie);
   return deleted;
 }

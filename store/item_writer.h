@@ -28,7 +28,7 @@ void item_writer_destroy(struct item_writer *writer);
 struct item_writer_outcome {
   uint32_t attachments; // whose data was stored
   uint32_t orphaned;    // of an event that was taken before and whose row is gone: dropped
-  uint32_t evicted;     // older ones that lost their data to the budget
+  uint32_t evicted;     // older ones that lost their data to the budget, or their row to the limit of rows
   uint32_t feedback, discarded;
   bool changed; // anything that a reader sees
 };

@@ -39,6 +39,7 @@ CREATE TABLE feedback (
 CREATE UNIQUE INDEX feedback_feedback_id ON feedback (feedback_id, project_id);
 CREATE INDEX feedback_event ON feedback (event_id, project_id) WHERE event_id IS NOT NULL;
 CREATE INDEX feedback_issue ON feedback (issue_id) WHERE issue_id IS NOT NULL;
+CREATE INDEX feedback_untied ON feedback (event_id, project_id) WHERE issue_id IS NULL AND event_id IS NOT NULL;
 CREATE INDEX feedback_project ON feedback (project_id, id);
 
 -- What SDKs say they threw away, by the hour it was told.

@@ -256,6 +256,46 @@ static void test_the_budget_takes_the_oldest(void **state) {
   assert_int_equal(fixture->outcome.items.evicted, 0);
 }
 
+// A budget that became smaller, or very many small attachments: not all of them in one transaction.
+static void test_a_batch_makes_room_in_part(void **state) {
+  struct inbox_fixture *fixture = *state;
+  uint8_t noise[50];
+  uint32_t evicted = 0, id = 1;
+  for (; id <= 2500; id++) {
+    random_bytes(noise, sizeof noise);
+    attach(fixture, id, "noise", slice_make(noise, sizeof noise));
+    if (issue_batch_is_full(&fixture->batch)) fixture_write(fixture);
+  }
+  fixture_write(fixture);
+  fixture_close(fixture);
+  fixture->attachments_bytes_max = 1000;
+  fixture_open(fixture);
+  for (int batch = 0; batch < 3; batch++, id++) {
+    attach(fixture, id, "noise", slice_make(noise, sizeof noise));
+    fixture_write(fixture);
+    evicted += fixture->outcome.items.evicted;
+    if (batch < 2) assert_int_equal(fixture->outcome.items.evicted, 1000);
+  }
+  assert_true(fixture_ask(fixture, "SELECT sum(stored_bytes) FROM attachment") <= 1000);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM attachment WHERE reason IS NOT NULL"), evicted);
+}
+
+static void test_rows_over_the_limit_are_counted(void **state) {
+  struct inbox_fixture *fixture = *state;
+  struct connection *connection = database_write_begin(fixture->database);
+  connection_execute(
+      connection, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) INSERT INTO "
+                  "attachment (project_id, event_id, content_key, received_ns, bytes, reason, stored_bytes, is_zstd) "
+                  "SELECT 1, x'00', i, 1, 9, 'too large', 0, 0 FROM n");
+  assert_int_equal(database_write_end(fixture->database, NULL), STATUS_OK);
+  attach(fixture, 1, "a", SLICE_LITERAL("one"));
+  fixture_write(fixture);
+  int64_t rows = fixture_ask(fixture, "SELECT count(*) FROM attachment");
+  assert_true(rows <= ITEM_WRITER_ATTACHMENTS_MAX);
+  assert_int_equal(fixture->outcome.items.evicted, ITEM_WRITER_ATTACHMENTS_MAX + 1 - rows);
+  assert_int_equal(count_attachments(fixture, 1), 1);
+}
+
 static void test_a_failed_batch_leaves_nothing(void **state) {
   struct inbox_fixture *fixture = *state;
   fixture_close(fixture);
@@ -305,6 +345,23 @@ static void test_feedback_follows_its_event(void **state) {
   assert_int_equal(database_write_end(fixture->database, NULL), STATUS_OK);
   assert_int_equal(count_feedback(fixture, 1), 2);
   assert_int_equal(count_feedback(fixture, 2), 1);
+}
+
+// The id of an issue that is gone is given again: what was said of the old one is not the new one's.
+static void test_feedback_outlives_its_issue(void **state) {
+  struct inbox_fixture *fixture = *state;
+  uint32_t deleted;
+  fixture_one(fixture, &(struct fixture_event){.id = 1, .hash = "one"});
+  clock_fake_add(&fixture->clock, 10 * DAY_NS);
+  say(fixture, 7, 1, "late");
+  fixture_write(fixture);
+  assert_int_equal(count_feedback(fixture, 1), 1);
+  assert_int_equal(issue_store_retain(fixture->store, 5 * DAY_NS, 100, &deleted, NULL), STATUS_OK);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue"), 0);
+  fixture_one(fixture, &(struct fixture_event){.id = 2, .hash = "two"});
+  assert_int_equal(fixture_ask(fixture, "SELECT id FROM issue"), 1);
+  assert_int_equal(count_feedback(fixture, 1), 0);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM feedback"), 1);
 }
 
 static void test_feedback_is_paged_and_bounded(void **state) {
@@ -378,12 +435,14 @@ static void test_kinds_of_discards_are_bounded(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      FIXTURE_TEST(test_bytes_come_back_as_they_were),     FIXTURE_TEST(test_sent_again_it_is_the_same),
-      FIXTURE_TEST(test_what_is_not_kept_says_why),        FIXTURE_TEST(test_an_attachment_may_come_first),
-      FIXTURE_TEST(test_attachments_go_with_their_event),  FIXTURE_TEST(test_age_takes_what_has_no_event),
-      FIXTURE_TEST(test_the_budget_takes_the_oldest),      FIXTURE_TEST(test_a_failed_batch_leaves_nothing),
-      FIXTURE_TEST(test_feedback_follows_its_event),       FIXTURE_TEST(test_feedback_is_paged_and_bounded),
-      FIXTURE_TEST(test_what_sdks_threw_away_is_added_up), FIXTURE_TEST(test_kinds_of_discards_are_bounded),
+      FIXTURE_TEST(test_bytes_come_back_as_they_were),    FIXTURE_TEST(test_sent_again_it_is_the_same),
+      FIXTURE_TEST(test_what_is_not_kept_says_why),       FIXTURE_TEST(test_an_attachment_may_come_first),
+      FIXTURE_TEST(test_attachments_go_with_their_event), FIXTURE_TEST(test_age_takes_what_has_no_event),
+      FIXTURE_TEST(test_the_budget_takes_the_oldest),     FIXTURE_TEST(test_a_failed_batch_leaves_nothing),
+      FIXTURE_TEST(test_a_batch_makes_room_in_part),      FIXTURE_TEST(test_rows_over_the_limit_are_counted),
+      FIXTURE_TEST(test_feedback_outlives_its_issue),     FIXTURE_TEST(test_feedback_follows_its_event),
+      FIXTURE_TEST(test_feedback_is_paged_and_bounded),   FIXTURE_TEST(test_what_sdks_threw_away_is_added_up),
+      FIXTURE_TEST(test_kinds_of_discards_are_bounded),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
