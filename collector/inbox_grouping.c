@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: a few slots, one a project, with the setups that hold for it; compiled configurations are shared
+// How it works: a few slots, one a project, with the setups that hold for it, in sets of WAYS of which a project may
+// take any, that of the one that was asked for longest ago when all are taken; compiled configurations are shared
 // between projects by the id of their setup and counted. All slots are dropped when the version of the history changed,
 // which is asked for when an event arrives that was received after the last look.
 //
@@ -15,7 +16,9 @@
 #include "processor/grouping_builtin.h"
 #include "store/issue_query.h"
 
-#define PROJECTS_MAX    256
+#define SETS            64
+#define WAYS            4
+#define PROJECTS_MAX    (SETS * WAYS)
 #define CONFIGS_MAX     (PROJECTS_MAX * (1 + GROUPING_HISTORY_PAST_MAX))
 #define KNOWN_MAX       65536
 #define TEXTS_BYTES_MAX ((size_t)32 << 20)
@@ -30,6 +33,7 @@ struct compiled {
 struct slot {
   uint32_t project; // 0: free
   uint32_t count;
+  uint64_t used;                                            // the `finds` when it was last asked for
   struct inbox_setup setups[1 + GROUPING_HISTORY_PAST_MAX]; // ids are those of `compiled`, or program_id
 };
 
@@ -37,6 +41,7 @@ struct inbox_grouping {
   struct inbox_grouping_options options;
   char program_id[GROUPING_HISTORY_ID_BYTES];
   struct slot slots[PROJECTS_MAX];
+  uint64_t finds;
   struct compiled compiled[CONFIGS_MAX];
   uint64_t version;
   uint64_t looked_wall_ns, looked_ns; // at the version; 0: never
@@ -181,9 +186,19 @@ static void look(struct inbox_grouping *grouping, uint32_t project, struct slot 
   }
 }
 
+// Where the project is, or the one that it would take the place of.
+static struct slot *slot_of(struct inbox_grouping *grouping, uint32_t project) {
+  struct slot *set = &grouping->slots[project % SETS * WAYS], *oldest = set;
+  for (uint32_t i = 0; i < WAYS; i++) {
+    if (set[i].project == project) return &set[i];
+    if (set[i].used < oldest->used) oldest = &set[i];
+  }
+  return oldest;
+}
+
 uint32_t inbox_grouping_find(struct inbox_grouping *grouping, uint32_t project, uint64_t received_ns,
                              struct inbox_setup out_setups[1 + GROUPING_HISTORY_PAST_MAX]) {
-  struct slot *slot = &grouping->slots[project % PROJECTS_MAX];
+  struct slot *slot = slot_of(grouping, project);
   uint64_t age_ns = clock_monotonic_ns(grouping->options.clock) - grouping->looked_ns;
   bool due = received_ns >= grouping->looked_wall_ns && age_ns >= INBOX_GROUPING_SEEN_NS;
   bool resting = grouping->failed && age_ns < RETRY_NS;
@@ -192,6 +207,7 @@ uint32_t inbox_grouping_find(struct inbox_grouping *grouping, uint32_t project, 
     out_setups[0] = (struct inbox_setup){.config = grouping->options.program, .id = grouping->program_id};
     return 1;
   }
+  slot->used = ++grouping->finds;
   uint32_t count = 0;
   for (uint32_t i = 0; i < slot->count; i++) {
     const struct grouping_setup setup = {.until_ns = slot->setups[i].until_ns};

@@ -208,6 +208,34 @@ static void projects_have_rules_of_their_own(void **state) {
   assert_int_not_equal(send(fixture, "B"), a);
 }
 
+// Projects whose numbers are alike do not push each other out: what is known of one is not read again for each event.
+static void projects_that_meet_stay_known(void **state) {
+  struct fixture *fixture = *state;
+  start(fixture, GROUPING_ALGORITHM, builtin());
+  const struct clock *clock = &fixture->inbox->clock.clock;
+  const struct inbox_grouping_options options = {
+      .database = fixture->inbox->database, .clock = clock, .program = fixture->program};
+  struct inbox_grouping *grouping = inbox_grouping_create(&options);
+  struct inbox_setup setups[1 + GROUPING_HISTORY_PAST_MAX];
+  struct error error = {0};
+  char before[GROUPING_HISTORY_ID_BYTES];
+  static const uint32_t alike[] = {1, 257, 513, 769, 1, 1025}; // the last takes the place of 257
+  for (size_t i = 0; i < sizeof alike / sizeof alike[0]; i++)
+    assert_int_equal(inbox_grouping_find(grouping, alike[i], clock_wall_ns(clock), setups), 1);
+  snprintf(before, sizeof before, "%s", setups[0].id);
+  // Nothing is looked for before INBOX_GROUPING_SEEN_NS: who sees the new rules by then has read them again.
+  const struct slice rules = slice_from_cstr(drop_f), none = slice_from_cstr("");
+  assert_int_equal(grouping_history_set_rules(fixture->inbox->database, clock, 1, rules, none, &error), STATUS_OK);
+  static const uint32_t known[] = {513, 769, 1025, 1};
+  for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+    inbox_grouping_find(grouping, known[i], clock_wall_ns(clock), setups);
+  assert_string_equal(setups[0].id, before);
+  inbox_grouping_find(grouping, 257, clock_wall_ns(clock), setups);
+  inbox_grouping_find(grouping, 1, clock_wall_ns(clock), setups);
+  assert_string_not_equal(setups[0].id, before);
+  inbox_grouping_destroy(grouping);
+}
+
 // The stored event is marked by the rules in force, however many past ones have looked at it.
 static void past_rules_leave_no_marks(void **state) {
   struct fixture *fixture = *state;
@@ -252,6 +280,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(a_new_program_has_other_rules, setup, teardown),
       cmocka_unit_test_setup_teardown(an_algorithm_that_is_not_known_is_left_out, setup, teardown),
       cmocka_unit_test_setup_teardown(projects_have_rules_of_their_own, setup, teardown),
+      cmocka_unit_test_setup_teardown(projects_that_meet_stay_known, setup, teardown),
       cmocka_unit_test_setup_teardown(past_rules_leave_no_marks, setup, teardown),
       cmocka_unit_test_setup_teardown(rules_that_cannot_be_used_stop_nothing, setup, teardown),
   };
