@@ -345,11 +345,7 @@ static enum status take_words(struct reading *reading, struct slice text, bool i
 
 // After all other items: one of them says whose it is.
 static void take_attachment(struct reading *reading, const struct sentry_envelope_item *item, uint32_t type) {
-  if (reading->taking->limits.wait_s[SENTRY_LIMIT_ERROR] > 0) { // its event was left out
-    count(reading->door, type, SENTRY_TYPE_REFUSED, 1);
-    return;
-  }
-  if (reading->event_limited) {
+  if (reading->taking->limits.wait_s[SENTRY_LIMIT_ERROR] > 0 || reading->event_limited) { // its event was left out
     count(reading->door, type, SENTRY_TYPE_REFUSED, 1);
     return;
   }
