@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: the items are written anew one by one; when none of them changed, the payload stays what it was.
+// How it works: first all items are looked at; only when one of them is to be changed, all are written anew, so that
+// attachments are not copied for nothing.
 #include "collector/intake_items.h"
 
 #include "proto/sentry_item.h"
@@ -37,17 +38,21 @@ static void scrub_item(struct scrubbing *scrubbing, struct sentry_item *item) {
   }
 }
 
-static enum status rewrite(struct scrubbing *scrubbing, struct json_parser *parser, struct slice body,
-                           struct buffer *out, uint32_t *out_items, struct error *error) {
+// Scrubs item by item. Without `out` only to learn whether something changes, and how many items there are.
+static enum status scrub_items(struct scrubbing *scrubbing, struct json_parser *parser, struct slice body,
+                               struct buffer *out, uint32_t *out_items, struct error *error) {
   struct sentry_item_reader reader;
   struct sentry_item item;
+  uint32_t items = 0;
   enum status status = sentry_item_open(&reader, parser, body, error);
   while (status == STATUS_OK && (status = sentry_item_next(&reader, &item, error)) == STATUS_OK) {
-    scrub_item(scrubbing, &item);
-    sentry_item_write(out, &item);
-    ++*out_items;
+    if (out || !scrubbing->changed) scrub_item(scrubbing, &item);
+    if (out) sentry_item_write(out, &item);
+    items++;
   }
-  return status == STATUS_END ? STATUS_OK : status;
+  if (status != STATUS_END) return status;
+  *out_items = items;
+  return STATUS_OK;
 }
 
 enum status intake_items_scrub(const struct scrub *scrub, struct slice body, struct buffer *out, struct slice *out_body,
@@ -58,12 +63,14 @@ enum status intake_items_scrub(const struct scrub *scrub, struct slice body, str
   const size_t texts = sizeof scrubbing.texts / sizeof scrubbing.texts[0];
   for (size_t i = 0; i < texts; i++) buffer_init(&scrubbing.texts[i], TEXT_BYTES_MAX);
   uint32_t items = 0;
-  enum status status = rewrite(&scrubbing, parser, body, out, &items, error);
+  enum status status = scrub_items(&scrubbing, parser, body, NULL, &items, error);
+  if (status == STATUS_OK && scrubbing.changed) {
+    status = scrub_items(&scrubbing, parser, body, out, &items, error);
+    if (status == STATUS_OK && out->failed)
+      status = error_set(error, STATUS_TOO_LARGE, "the scrubbed items are too large");
+  }
   for (size_t i = 0; i < texts; i++) buffer_finish(&scrubbing.texts[i]);
   json_parser_destroy(parser);
-  if (status == STATUS_OK && scrubbing.changed && out->failed) {
-    status = error_set(error, STATUS_TOO_LARGE, "the scrubbed items are too large");
-  }
   if (status != STATUS_OK) return status;
   *out_body = scrubbing.changed ? buffer_slice(out) : body;
   *out_items = items;

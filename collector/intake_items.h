@@ -8,8 +8,9 @@
 
 #include "processor/scrub.h"
 
-// *out_body is `body` when nothing was to change, else what was appended to `out`; *out_items counts its items.
-// STATUS_INVALID, STATUS_TOO_LARGE over the ceiling of `out`, STATUS_UNAVAILABLE for want of memory. scrub may be NULL.
+// *out_body is `body` and `out` untouched when nothing was to change, else what was appended to `out`; *out_items
+// counts its items. STATUS_INVALID, STATUS_TOO_LARGE over the ceiling of `out`, STATUS_UNAVAILABLE for want of memory.
+// scrub may be NULL.
 enum status intake_items_scrub(const struct scrub *scrub, struct slice body, struct buffer *out, struct slice *out_body,
                                uint32_t *out_items, struct error *error);
 
