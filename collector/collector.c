@@ -462,6 +462,12 @@ static bool dsn_of(void *projects, uint32_t project, const char *key, char out_d
   return project_directory_dsn(projects, project, key, out_dsn);
 }
 
+static bool is_loopback(const char *address) {
+  struct slice text = slice_from_cstr(address);
+  return slice_starts_with(text, SLICE_LITERAL("127.")) || slice_starts_with(text, SLICE_LITERAL("[::1]:")) ||
+         slice_starts_with(text, SLICE_LITERAL("localhost:"));
+}
+
 static enum status open_ui(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
   collector->ui = (struct ui_options){
@@ -471,6 +477,9 @@ static enum status open_ui(struct collector *collector, struct error *error) {
       .metrics = collector->metrics,
       .clock = collector->clock,
       .jaeger_url = options->ui_jaeger_url[0] ? options->ui_jaeger_url : NULL,
+      .listens_on_loopback = is_loopback(options->listen_ui),
+      .allowed_hosts = (const char *const *)options->ui_allowed_hosts.items,
+      .allowed_host_count = options->ui_allowed_hosts.count,
       .context = collector->observe,
       .verdict = observe_verdict,
       .policy_name = observe_policy_name,

@@ -121,6 +121,8 @@ const struct config_field config_fields[] = {
      "Forward kept logs too (Jaeger takes spans only)."},
     {"exporters.otlp.metrics", CONFIG_BOOL, AT(otlp_forward_metrics), "false", 0, 0, NULL, false,
      "Accept metrics and forward them; otherwise they are answered and not stored."},
+    {"ui.allowed_hosts", CONFIG_LIST, AT(ui_allowed_hosts), "[]", 0, 0, NULL, false,
+     "Names beside localhost and IP addresses that a UI on a loopback address answers to, like those of a proxy."},
     {"ui.jaeger_url", CONFIG_URL, AT(ui_jaeger_url), "", 0, 0, NULL, false, "Base of links from a request to Jaeger."},
     {"retention.events", CONFIG_TIME, AT(retention_events_ns), "30d", 60 * NS_PER_S, 3650 * DAY_NS, NULL, false,
      "How long error events are kept."},

@@ -65,7 +65,8 @@ struct options {
   bool otlp_forward_metrics;                           // exporters.otlp.metrics
   bool otlp_forward_logs;                              // exporters.otlp.logs
 
-  char *ui_jaeger_url; // ui.jaeger_url
+  char *ui_jaeger_url;                  // ui.jaeger_url
+  struct options_list ui_allowed_hosts; // ui.allowed_hosts
   uint64_t retention_events_ns, retention_requests_ns;
   uint64_t memory_max_bytes;
 };

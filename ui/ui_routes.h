@@ -110,6 +110,10 @@ struct ui_options {
   struct metrics *metrics;
   const struct clock *clock;
   const char *jaeger_url; // NULL: no links
+  // On a loopback address the API answers for localhost, IP addresses and these names only (without ports).
+  bool listens_on_loopback;
+  const char *const *allowed_hosts;
+  uint32_t allowed_host_count;
   void *context;
   // Verdict of a trace of which nothing was found in the kept journal: dropped, waiting, or unknown.
   void (*verdict)(void *context, const uint8_t trace_id[16], struct ui_verdict *out_verdict);

@@ -3,6 +3,7 @@
 // Answers are never cached by anybody but the browser that asked, and then only to be asked for again (ETag).
 #include "ui/api/api_answer.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "base/decompress.h"
@@ -90,6 +91,40 @@ static enum status check_parameters(struct api_answer *answer, const char *const
   return STATUS_OK;
 }
 
+static bool is_ip_address(struct slice host) {
+  char text[INET6_ADDRSTRLEN];
+  uint8_t address[sizeof(struct in6_addr)];
+  bool bracketed = host.len > 2 && host.ptr[0] == '[' && host.ptr[host.len - 1] == ']';
+  if (bracketed) host = slice_sub(host, 1, host.len - 2);
+  if (host.len >= sizeof text) return false;
+  snprintf(text, sizeof text, "%.*s", SLICE_PRINTF(host));
+  return inet_pton(bracketed ? AF_INET6 : AF_INET, text, address) == 1;
+}
+
+static bool ends_with_ignore_case(struct slice text, struct slice end) {
+  return text.len >= end.len && slice_equal_ignore_case(slice_skip(text, text.len - end.len), end);
+}
+
+// Another site may let its own name lead to this machine, and then its pages are of the same origin as the API (DNS
+// rebinding). Only the name gives it away.
+static enum status check_host(struct api_answer *answer) {
+  const struct ui_options *ui = answer->ui;
+  if (!ui->listens_on_loopback) return STATUS_OK;
+  struct slice host = http_request_header(answer->request, "Host");
+  bool bracketed = host.len > 0 && host.ptr[0] == '[';
+  size_t name = bracketed ? slice_find_byte(host, ']') + 1 : slice_find_byte(host, ':');
+  host = slice_sub(host, 0, name < host.len ? name : host.len);
+  if (slice_equal_ignore_case(host, SLICE_LITERAL("localhost")) ||
+      ends_with_ignore_case(host, SLICE_LITERAL(".localhost")) || is_ip_address(host)) {
+    return STATUS_OK;
+  }
+  for (uint32_t i = 0; i < ui->allowed_host_count; i++) {
+    if (slice_equal_ignore_case(host, slice_from_cstr(ui->allowed_hosts[i]))) return STATUS_OK;
+  }
+  return api_answer_fail(answer, STATUS_PERMISSION_DENIED, "Host",
+                         "the Host header must be localhost, an IP address or a name of ui.allowed_hosts");
+}
+
 static void reply(struct api_answer *answer) {
   struct http_request *request = answer->request;
   add_headers(request);
@@ -119,7 +154,8 @@ void api_answer_run(void *ui_options, struct http_request *request, const char *
   arena_init(&answer.arena, ANSWER_BYTES_MAX);
   buffer_init(&answer.body, ANSWER_BYTES_MAX);
   json_writer_init(&answer.json, &answer.body);
-  enum status status = check_parameters(&answer, parameters);
+  enum status status = check_host(&answer);
+  if (status == STATUS_OK) status = check_parameters(&answer, parameters);
   if (status == STATUS_OK) status = function(&answer);
   if (answer.reader) {
     struct error error = {0};

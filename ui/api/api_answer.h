@@ -29,7 +29,8 @@ struct api_answer {
 // Does the work and returns STATUS_OK with the body written, or a failure with `error` (and `field`).
 typedef enum status (*api_answer_fn)(struct api_answer *answer);
 
-// Runs one handler: `parameters` are the query parameters it knows, NULL at the end.
+// Runs one handler: `parameters` are the query parameters it knows, NULL at the end. On a loopback address only for a
+// Host that no other site can have.
 void api_answer_run(void *ui_options, struct http_request *request, const char *const *parameters,
                     api_answer_fn function);
 
