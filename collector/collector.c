@@ -642,6 +642,7 @@ enum status collector_start(const struct options *options, struct collector **ou
 void collector_reload(struct collector *collector, const struct options *now, const struct options *fresh) {
   struct reload_parts parts = {
       .budget = &collector->budget,
+      .grpc_server = collector->grpc_server,
       .disk = &collector->disk,
       .intake_journal = collector->intake_journal,
       .kept_journal = request_store_journal(collector->requests),

@@ -36,6 +36,7 @@ static void set_store_budget(const struct reload_parts *parts, const struct opti
 
 static void set_memory_budget(const struct reload_parts *parts, const struct options *fresh) {
   budget_set_max(parts->budget, fresh->memory_max_bytes);
+  grpc_server_follow_budget(parts->grpc_server);
 }
 
 static void set_decision_wait(const struct reload_parts *parts, const struct options *fresh) {

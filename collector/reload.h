@@ -10,11 +10,13 @@
 #include "collector/inbox.h"
 #include "collector/options.h"
 #include "collector/pipeline.h"
+#include "net/grpc_server.h"
 #include "store/database.h"
 #include "store/journal.h"
 
 struct reload_parts {
   struct budget *budget;
+  struct grpc_server_handle *grpc_server; // charges the budget
   struct disk_guard *disk;
   struct journal *intake_journal, *kept_journal;
   struct database *database;

@@ -30,7 +30,7 @@ struct grpc_call_handle {
   enum encoding encoding;
   char peer[64];
   uint64_t charged_bytes;
-  bool empty; // it ended without a message
+  bool empty;                         // it ended without a message
   struct atomic_u64 read_deadline_ns; // monotonic; UINT64_MAX: not reading
 
   // The answer, kept until it is sent.
@@ -43,6 +43,7 @@ struct grpc_call_handle {
 struct grpc_server_handle {
   struct grpc_server_options options;
   grpc_server *server;
+  grpc_resource_quota *quota;
   grpc_completion_queue *queue;
   struct thread *threads;
   uint32_t thread_count, threads_started;

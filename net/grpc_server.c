@@ -98,16 +98,15 @@ static enum status make_credentials(const struct tls_settings *tls, grpc_server_
 // gRPC core takes a message whole before it looks at its size, whatever was announced, so its own limit bounds nothing
 // and keeps its refusals to itself; grpc_call.c has the limit. What bounds the bytes of messages on their way is this
 // quota: over it core resets streams (ENHANCE_YOUR_CALM).
-static grpc_resource_quota *create_quota(const struct grpc_server_options *options) {
+static size_t size_quota(grpc_resource_quota *quota, const struct grpc_server_options *options) {
   uint64_t bytes = (uint64_t)options->message_bytes_max * QUOTA_MESSAGES;
   if (options->budget && budget_max(options->budget) > bytes) bytes = budget_max(options->budget);
-  grpc_resource_quota *quota = grpc_resource_quota_create("culprit");
-  grpc_resource_quota_resize(quota, bytes < QUOTA_BYTES_MIN ? QUOTA_BYTES_MIN : (size_t)bytes);
-  return quota;
+  if (bytes < QUOTA_BYTES_MIN) bytes = QUOTA_BYTES_MIN;
+  grpc_resource_quota_resize(quota, (size_t)bytes);
+  return (size_t)bytes;
 }
 
-static grpc_server *create_server(const struct grpc_server_options *options) {
-  grpc_resource_quota *quota = create_quota(options);
+static grpc_server *create_server(grpc_resource_quota *quota) {
   grpc_arg list[] = {
       {.type = GRPC_ARG_POINTER,
        .key = (char *)(uintptr_t)GRPC_ARG_RESOURCE_QUOTA,
@@ -131,9 +130,7 @@ static grpc_server *create_server(const struct grpc_server_options *options) {
       grpc_runtime_number(GRPC_ARG_ENABLE_CHANNELZ, 0),
   };
   const grpc_channel_args arguments = {.num_args = sizeof(list) / sizeof(list[0]), .args = list};
-  grpc_server *server = grpc_server_create(&arguments, NULL);
-  grpc_resource_quota_unref(quota);
-  return server;
+  return grpc_server_create(&arguments, NULL);
 }
 
 // gRPC core does not say why a port cannot be had; the kernel does.
@@ -152,7 +149,9 @@ static enum status listen_on(struct grpc_server_handle *server, uint16_t *out_po
   enum status status = make_credentials(&options->tls, &credentials, error);
   if (status != STATUS_OK) return status;
   server->queue = grpc_completion_queue_create_for_next(NULL);
-  server->server = create_server(options);
+  server->quota = grpc_resource_quota_create("culprit");
+  size_quota(server->quota, options);
+  server->server = create_server(server->quota);
   ASSERT(server->queue && server->server);
   grpc_server_register_completion_queue(server->server, server->queue, NULL);
   int port = grpc_server_add_http2_port(server->server, options->address, credentials);
@@ -207,6 +206,10 @@ enum status grpc_server_open(const struct grpc_server_options *options, struct g
 
 void grpc_server_set_serving(struct grpc_server_handle *server, bool serving) {
   atomic_bool_set(&server->serving, serving);
+}
+
+size_t grpc_server_follow_budget(struct grpc_server_handle *server) {
+  return size_quota(server->quota, &server->options);
 }
 
 // ---- close
@@ -267,6 +270,7 @@ void grpc_server_close(struct grpc_server_handle *server, uint64_t grace_ns) {
     if (!server->threads_started) grpc_completion_queue_next(server->queue, gpr_inf_future(GPR_CLOCK_MONOTONIC), NULL);
     grpc_completion_queue_destroy(server->queue);
   }
+  if (server->quota) grpc_resource_quota_unref(server->quota);
   grpc_runtime_release();
   free(server->threads);
   condition_finish(&server->changed);

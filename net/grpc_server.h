@@ -54,6 +54,9 @@ enum status grpc_server_open(const struct grpc_server_options *options, struct g
                              uint16_t *out_port, struct error *error);
 // What Health/Check answers for "" and for every service: SERVING or NOT_SERVING.
 void grpc_server_set_serving(struct grpc_server_handle *server, bool serving);
+// The budget has another maximum: what gRPC core may hold of messages on their way follows, and is returned in
+// bytes. Any thread.
+size_t grpc_server_follow_budget(struct grpc_server_handle *server);
 // Refuses new calls (UNAVAILABLE), waits up to grace_ns for the running ones, cancels the rest, ends the threads.
 void grpc_server_close(struct grpc_server_handle *server, uint64_t grace_ns);
 

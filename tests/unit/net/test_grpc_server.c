@@ -296,6 +296,22 @@ static void start_caller(struct caller *caller, const struct fixture *f) {
   assert_int_equal(thread_start(&caller->thread, "caller", run_caller, caller), STATUS_OK);
 }
 
+// What core may hold grows with the budget and shrinks with it, down to what any server needs; calls go on.
+static void test_the_quota_follows_the_budget(void **state) {
+  (void)state;
+  struct fixture f;
+  open_server(&f, NULL);
+  size_t least = grpc_server_follow_budget(f.server);
+  assert_true(least > budget_max(&f.budget));
+  budget_set_max(&f.budget, 512 << 20);
+  assert_int_equal(grpc_server_follow_budget(f.server), 512 << 20);
+  assert_int_equal(call_once(&f, ECHO_PATH, SLICE_LITERAL("more"), NULL).code, GRPC_CODE_OK);
+  budget_set_max(&f.budget, 8 << 20);
+  assert_int_equal(grpc_server_follow_budget(f.server), least);
+  assert_int_equal(call_once(&f, ECHO_PATH, SLICE_LITERAL("less"), NULL).code, GRPC_CODE_OK);
+  close_server(&f);
+}
+
 static void test_answer_from_another_thread(void **state) {
   (void)state;
   struct fixture f;
@@ -564,6 +580,7 @@ int main(void) {
       cmocka_unit_test(test_over_the_message_limit),
       cmocka_unit_test(test_error_with_details),
       cmocka_unit_test(test_used_up_budget),
+      cmocka_unit_test(test_the_quota_follows_the_budget),
       cmocka_unit_test(test_answer_from_another_thread),
       cmocka_unit_test(test_client_deadline_and_cancel),
       cmocka_unit_test(test_health),
