@@ -181,9 +181,10 @@ static bool write_batch(struct inbox *inbox, uint64_t sequence) {
   struct error error = {0};
   enum status status;
   for (uint32_t tries = 1; (status = write_once(inbox, sequence, &error)) != STATUS_OK; tries++) {
-    metrics_add(inbox->metrics.failures, 1);
-    if (!atomic_bool_get(&inbox->failing) || tries == REFUSALS_MAX) log_failure(status, &error);
+    bool known = atomic_bool_get(&inbox->failing);
     atomic_bool_set(&inbox->failing, true);
+    metrics_add(inbox->metrics.failures, 1); // after the state it counts: who sees the count sees the state
+    if (!known || tries == REFUSALS_MAX) log_failure(status, &error);
     if (!is_transient(status) && tries >= REFUSALS_MAX && !issue_batch_is_empty(&inbox->batch)) {
       bool alone = inbox->in_hand && inbox->batch_first == inbox->record.sequence;
       inbox->fate = alone ? FATE_ASIDE : FATE_AGAIN;
