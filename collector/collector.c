@@ -440,6 +440,10 @@ static void on_projects_changed(void *projects) {
   project_directory_reload(projects);
 }
 
+static uint64_t projects_version(void *projects) {
+  return project_directory_version(projects);
+}
+
 static void take_first_fault(void *context, const struct grouping_check_fault *fault) {
   struct ui_rule_fault *first = context;
   if (first->text[0]) return;
@@ -494,6 +498,7 @@ static enum status open_ui(struct collector *collector, struct error *error) {
                 .safe_key_count = options->scrub_safe_keys.count},
       .projects = collector->projects,
       .projects_changed = on_projects_changed,
+      .projects_version = projects_version,
       .check_rules = check_rules,
       .dsn = dsn_of,
   };

@@ -270,6 +270,13 @@ void project_directory_reload(struct project_directory *directory) {
             LOG_FIELDS(log_text("reason", error.text)));
 }
 
+uint64_t project_directory_version(struct project_directory *directory) {
+  mutex_lock(&directory->mutex);
+  uint64_t version = directory->version;
+  mutex_unlock(&directory->mutex);
+  return version;
+}
+
 struct project_loan project_directory_borrow(struct project_directory *directory, uint32_t project) {
   struct project_loan loan = {.scrub = directory->scrub};
   if (atomic_u64_get_relaxed(&directory->own_scrubs) == 0) return loan;

@@ -37,6 +37,9 @@ void project_directory_stop(struct project_directory *directory);
 // What was committed before the call holds when it returns; when the database cannot be read, soon.
 void project_directory_reload(struct project_directory *directory);
 
+// Of what is in force: another number after every change.
+uint64_t project_directory_version(struct project_directory *directory);
+
 // How the data of a project are scrubbed. The scrub stays good until the loan is given back, whatever changes
 // meanwhile.
 struct project_shared_scrub;

@@ -98,8 +98,8 @@ static struct slice like_pattern(struct connection *reader, struct arena *arena,
   "AND (?4 IS NULL OR EXISTS (SELECT 1 FROM issue_tag WHERE issue_id = i.id AND key = 'environment' AND value = ?4)) " \
   "AND (?5 IS NULL OR i.title LIKE ?5 ESCAPE '\\' OR i.culprit LIKE ?5 ESCAPE '\\' OR i.type LIKE ?5 ESCAPE '\\' "     \
   "OR i.value LIKE ?5 ESCAPE '\\' OR (?6 IS NOT NULL AND EXISTS (SELECT 1 FROM issue_tag WHERE issue_id = i.id AND "   \
-  "key = ?6 AND value = ?7))) AND (?8 IS NULL OR (" column ", i.id) < (?8, ?9)) ORDER BY " column                      \
-  " DESC, i.id DESC LIMIT ?10"
+  "key = ?6 AND value = ?7))) AND (?8 IS NULL OR (" column ", i.id) < (?8, ?9)) "                                      \
+  "AND (?11 IS NULL OR i.project_id = ?11) ORDER BY " column " DESC, i.id DESC LIMIT ?10"
 
 static const char *const list_sql[] = {
     [ISSUE_SORT_LAST_SEEN] = LIST_SQL("i.last_seen_ns"),
@@ -123,6 +123,7 @@ uint32_t issue_query_list(struct connection *reader, const struct issue_filter *
     statement_bind_u64(&select, 9, filter->after_id);
   }
   statement_bind_i64(&select, 10, filter->limit);
+  if (filter->project != 0) statement_bind_i64(&select, 11, filter->project);
   uint32_t count = 0;
   while (statement_step(&select)) read_issue(reader, &select, now_ns, arena, &out_issues[count++]);
   for (uint32_t i = 0; i < count; i++) read_lists(reader, now_ns, arena, &out_issues[i]);

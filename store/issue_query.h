@@ -42,6 +42,7 @@ struct issue_filter {
   struct slice text;               // in title, culprit, type or value without regard to ASCII case
   struct slice tag_key, tag_value; // …or this tag
   struct slice service, environment, level;
+  uint32_t project; // 0: of all
   bool any_status;
   enum issue_status status;
   enum issue_sort sort; // descending, then by id descending

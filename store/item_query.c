@@ -124,14 +124,12 @@ uint32_t item_query_issue_feedback(struct connection *reader, uint64_t issue, in
   return collect(reader, &select, arena, out_rows);
 }
 
-uint32_t item_query_feedback(struct connection *reader, struct slice project, int64_t before_row, uint32_t limit,
+uint32_t item_query_feedback(struct connection *reader, uint32_t project, int64_t before_row, uint32_t limit,
                              struct arena *arena, struct item_feedback_row *out_rows) {
   struct statement select = connection_statement(
-      reader, project.len > 0 ? FEEDBACK_COLUMNS
-                  "WHERE f.project_id = (SELECT id FROM project WHERE slug = ?1) AND f.id < ?2 "
-                  "ORDER BY f.id DESC LIMIT ?3"
-                              : FEEDBACK_COLUMNS "WHERE ?1 IS NULL AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3");
-  statement_bind_text(&select, 1, project);
+      reader, project != 0 ? FEEDBACK_COLUMNS "WHERE f.project_id = ?1 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3"
+                           : FEEDBACK_COLUMNS "WHERE ?1 = 0 AND f.id < ?2 ORDER BY f.id DESC LIMIT ?3");
+  statement_bind_i64(&select, 1, project);
   statement_bind_i64(&select, 2, place(before_row));
   statement_bind_i64(&select, 3, limit);
   return collect(reader, &select, arena, out_rows);

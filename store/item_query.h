@@ -44,8 +44,8 @@ uint32_t item_query_event_feedback(struct connection *reader, const uint8_t even
 // Of the events of an issue, stored or not any more.
 uint32_t item_query_issue_feedback(struct connection *reader, uint64_t issue, int64_t before_row, uint32_t limit,
                                    struct arena *arena, struct item_feedback_row *out_rows);
-// Of a project by its slug; empty: of all.
-uint32_t item_query_feedback(struct connection *reader, struct slice project, int64_t before_row, uint32_t limit,
+// Of a project; 0: of all.
+uint32_t item_query_feedback(struct connection *reader, uint32_t project, int64_t before_row, uint32_t limit,
                              struct arena *arena, struct item_feedback_row *out_rows);
 
 // What SDKs threw away in the last seven days, most first.

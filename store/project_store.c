@@ -228,6 +228,23 @@ bool project_store_find(struct connection *reader, struct slice slug, struct pro
   return read_row(&select, out_row);
 }
 
+bool project_store_get(struct connection *reader, uint32_t id, struct project_row *out_row) {
+  struct statement select = connection_statement(reader, "SELECT id, slug, created_ns FROM project WHERE id = ?1");
+  statement_bind_i64(&select, 1, id);
+  return read_row(&select, out_row);
+}
+
+uint32_t project_store_slugs(struct connection *reader, struct arena *arena, struct slice *out_slugs, uint32_t max) {
+  struct statement select = connection_statement(reader, "SELECT slug FROM project ORDER BY slug LIMIT ?1");
+  statement_bind_i64(&select, 1, max);
+  uint32_t count = 0;
+  while (statement_step(&select)) {
+    out_slugs[count] = arena_copy(arena, statement_text(&select, 0));
+    if (!out_slugs[count++].ptr) connection_fail(reader, STATUS_NO_MEMORY, "no memory for the answer");
+  }
+  return connection_status(reader) == STATUS_OK ? count : 0;
+}
+
 bool project_store_next(struct connection *reader, uint32_t after, struct project_row *out_row) {
   struct statement select =
       connection_statement(reader, "SELECT id, slug, created_ns FROM project WHERE id > ?1 ORDER BY id LIMIT 1");

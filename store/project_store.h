@@ -5,6 +5,7 @@
 #ifndef STORE_PROJECT_STORE_H
 #define STORE_PROJECT_STORE_H
 
+#include "base/arena.h"
 #include "store/database.h"
 
 #define PROJECT_STORE_DEFAULT        1 // id of the project `default`
@@ -63,6 +64,10 @@ struct project_key_row {
 };
 // The project called `slug`; false when there is none.
 bool project_store_find(struct connection *reader, struct slice slug, struct project_row *out_row);
+// The project with this id.
+bool project_store_get(struct connection *reader, uint32_t id, struct project_row *out_row);
+// Up to max slugs, in order, copied into the arena; how many. For lack of memory the connection fails.
+uint32_t project_store_slugs(struct connection *reader, struct arena *arena, struct slice *out_slugs, uint32_t max);
 // The first project behind the id `after`; false at the end.
 bool project_store_next(struct connection *reader, uint32_t after, struct project_row *out_row);
 // All keys of a project, the oldest first, up to max; how many.

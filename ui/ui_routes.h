@@ -128,6 +128,8 @@ struct ui_options {
   void *projects; // context of the functions below
   // Projects, keys or settings were changed in the database: they hold from the return on.
   void (*projects_changed)(void *projects);
+  // A number that changes whenever a project is made, a little later at most; NULL: none ever is.
+  uint64_t (*projects_version)(void *projects);
   // Grouping rules of a project, stack-trace rules or `fingerprint` rules: true when they can be used, else the first
   // fault.
   bool (*check_rules)(void *projects, bool fingerprint, struct slice text, struct ui_rule_fault *out_fault);

@@ -124,4 +124,36 @@ step('a project that is not there', async page => {
   opened.watched.expect(/status of 404/);
 });
 
+step('the inbox is narrowed to a project, in its address', async page => {
+  const rows = page.locator('tr.issue');
+  const choice = page.getByLabel('Filter by project');
+  await page.goto(ui + '/projects/' + slug);
+  await page.getByRole('link', {name: 'Its errors'}).click();
+  await page.waitForURL(`**/?project=${slug}`);
+  await rows.first().waitFor();
+  const ids = await page.locator('.short-id').allInnerTexts();
+  assert.ok(
+    ids.every(id => id.startsWith(slug.toUpperCase() + '-')),
+    ids.join(),
+  );
+  await page.reload();
+  await rows.first().waitFor();
+  assert.equal(await choice.inputValue(), slug);
+  await assertAccessible(page, 'inbox of a project');
+  await rows.first().getByRole('link').click();
+  await page.locator('.facts').getByRole('link', {name: slug}).waitFor();
+  await page.goBack();
+  await choice.selectOption('All projects');
+  await page.waitForURL(ui + '/');
+});
+
+step('a project that is gone is said, and the way back', async page => {
+  await page.goto(ui + '/?project=nobody');
+  await page.getByText('there is no project "nobody"').waitFor();
+  opened.watched.expect(/status of 400/);
+  await page.getByRole('button', {name: 'Clear the filter'}).click();
+  await page.waitForURL(ui + '/');
+  await page.locator('.issues, .empty').first().waitFor();
+});
+
 step('the browser had nothing to complain about', async () => opened.watched.assertQuiet());

@@ -8,6 +8,7 @@
 
 #include "base/decompress.h"
 #include "store/issue_merge.h"
+#include "store/project_store.h"
 #include "ui/web_assets.h"
 
 #define ANSWER_BYTES_MAX   (64u << 20)
@@ -249,6 +250,22 @@ enum status api_answer_short_text(struct api_answer *answer, const char *name, s
   *out_text = slice_trim(http_request_query(answer->request, name));
   if (out_text->len > SHORT_TEXT_MAX)
     return api_answer_fail(answer, STATUS_INVALID, name, "must be at most %d bytes", SHORT_TEXT_MAX);
+  return STATUS_OK;
+}
+
+enum status api_answer_project(struct api_answer *answer, uint32_t *out_project) {
+  struct slice text;
+  struct project_row row;
+  uint64_t number = 0;
+  *out_project = 0;
+  enum status status = api_answer_short_text(answer, "project", &text);
+  if (status != STATUS_OK || text.len == 0) return status;
+  bool found = project_store_find(answer->reader, text, &row);
+  if (!found && slice_to_u64(text, &number) && number <= UINT32_MAX)
+    found = project_store_get(answer->reader, (uint32_t)number, &row);
+  if (!found)
+    return api_answer_fail(answer, STATUS_INVALID, "project", "there is no project \"%.*s\"", SLICE_PRINTF(text));
+  *out_project = row.id;
   return STATUS_OK;
 }
 

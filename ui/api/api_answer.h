@@ -52,6 +52,9 @@ enum status api_answer_unknown_member(struct api_answer *answer, const char *pre
 enum status api_answer_limit(struct api_answer *answer, uint32_t standard, uint32_t max, uint32_t *out_limit);
 enum status api_answer_short_text(struct api_answer *answer, const char *name, struct slice *out_text);
 enum status api_answer_issue_id(struct api_answer *answer, uint64_t *out_id);
+// After api_answer_read: the project that the query parameter `project` names, by its name or, where none is called
+// that, its number; *out_project is 0 without the parameter.
+enum status api_answer_project(struct api_answer *answer, uint32_t *out_project);
 // After api_answer_read: the issue of the path by its id or short id, or what it was merged into. STATUS_NOT_FOUND.
 enum status api_answer_find_issue(struct api_answer *answer, uint64_t *out_id);
 

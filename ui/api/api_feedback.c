@@ -91,10 +91,10 @@ static enum status of_issue(struct api_answer *answer) {
 }
 
 static enum status list(struct api_answer *answer) {
-  struct slice project;
+  uint32_t project = 0;
   struct page page;
-  enum status status = api_answer_short_text(answer, "project", &project);
-  if (status == STATUS_OK) status = open_page(answer, &page);
+  enum status status = open_page(answer, &page);
+  if (status == STATUS_OK) status = api_answer_project(answer, &project);
   if (status != STATUS_OK) return status;
   write_page(answer, &page,
              item_query_feedback(answer->reader, project, page.before_row, page.limit + 1, &answer->arena, page.rows));

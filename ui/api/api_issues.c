@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The list carries an ETag made of the inbox's version, the hour (sparklines move with it) and the question: pages that
-// ask every second get 304 without a look at the database while nothing changes.
+// The list carries an ETag made of the versions of inbox and projects, the hour (sparklines move with it) and the
+// question: pages that ask every second get 304 without a look at the database while nothing changes.
 #include "ui/api/api_issues.h"
 
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "store/issue_query.h"
+#include "store/project_store.h"
 #include "ui/api/api_answer.h"
 #include "ui/web_assets.h"
 
@@ -16,8 +17,8 @@
 #define HOUR_NS        (UINT64_C(3600) * NS_PER_S)
 #define PATCH_BYTES    (16u << 10)
 
-static const char *const list_parameters[] = {"query", "service", "environment", "level", "status",
-                                              "sort",  "limit",   "cursor",      NULL};
+static const char *const list_parameters[] = {"query",  "project", "service", "environment", "level",
+                                              "status", "sort",    "limit",   "cursor",      NULL};
 static const char *const no_parameters[] = {NULL};
 
 static const struct {
@@ -129,10 +130,11 @@ static void write_issue(struct api_answer *answer, const struct issue_summary *i
 
 static bool is_known_etag(struct api_answer *answer) {
   struct slice name, value;
-  uint64_t question = 0;
+  const struct ui_options *ui = answer->ui;
+  uint64_t question = ui->projects_version ? ui->projects_version(ui->projects) : 0;
   for (uint32_t i = 0; http_request_query_at(answer->request, i, &name, &value); i++)
     question = hash_xxh3_seeded(value, hash_xxh3_seeded(name, question));
-  uint64_t version = issue_store_version(answer->ui->issues) + answer->now_ns / HOUR_NS;
+  uint64_t version = issue_store_version(ui->issues) + answer->now_ns / HOUR_NS;
   snprintf(answer->etag, sizeof answer->etag, "\"%016llx-%016llx\"", (unsigned long long)version,
            (unsigned long long)question);
   answer->not_modified = web_assets_etag_matches(http_request_header(answer->request, "If-None-Match"), answer->etag);
@@ -145,11 +147,18 @@ static void write_known(struct api_answer *answer, const char *name, const char 
   write_texts(answer, name, values, count);
 }
 
+static void write_projects(struct api_answer *answer) {
+  struct slice *slugs = arena_alloc_array(&answer->arena, ISSUE_QUERY_KNOWN_MAX, sizeof *slugs);
+  uint32_t count = slugs ? project_store_slugs(answer->reader, &answer->arena, slugs, ISSUE_QUERY_KNOWN_MAX) : 0;
+  write_texts(answer, "projects", slugs, count);
+}
+
 static enum status list(struct api_answer *answer) {
   struct issue_filter filter = {0};
   enum status status = parse_filter(answer, &filter);
   if (status != STATUS_OK || is_known_etag(answer)) return status;
   status = api_answer_read(answer);
+  if (status == STATUS_OK) status = api_answer_project(answer, &filter.project);
   if (status != STATUS_OK) return status;
   uint32_t limit = filter.limit++; // one more tells whether there is a next page
   struct issue_summary *issues = arena_alloc_array(&answer->arena, filter.limit, sizeof *issues);
@@ -174,6 +183,7 @@ static enum status list(struct api_answer *answer) {
   api_answer_text(answer, "next", next);
   write_known(answer, "services", "service");
   write_known(answer, "environments", "environment");
+  write_projects(answer);
   json_end_object(&answer->json);
   return STATUS_OK;
 }

@@ -372,14 +372,14 @@ static void test_feedback_is_paged_and_bounded(void **state) {
   for (uint32_t id = 1; id <= 5; id++) say(fixture, id, 0, "words");
   fixture_write(fixture);
   struct connection *reader = read_begin(fixture);
-  assert_int_equal(item_query_feedback(reader, SLICE_LITERAL("default"), 0, 3, &arena, rows), 3);
+  assert_int_equal(item_query_feedback(reader, PROJECT_STORE_DEFAULT, 0, 3, &arena, rows), 3);
   assert_int_equal(rows[0].row, 5);
   assert_true(slice_equal_cstr(rows[0].project, "default"));
   assert_true(slice_equal_cstr(rows[0].email, "a@b.example"));
   assert_int_equal(rows[0].time_ns, 5);
-  assert_int_equal(item_query_feedback(reader, (struct slice){0}, rows[2].row, 3, &arena, rows), 2);
+  assert_int_equal(item_query_feedback(reader, 0, rows[2].row, 3, &arena, rows), 2);
   assert_int_equal(rows[1].row, 1);
-  assert_int_equal(item_query_feedback(reader, SLICE_LITERAL("nobody"), 0, 3, &arena, rows), 0);
+  assert_int_equal(item_query_feedback(reader, 77, 0, 3, &arena, rows), 0);
   read_end(fixture, reader);
   arena_finish(&arena);
   for (uint32_t id = 6; id <= ITEM_WRITER_FEEDBACK_MAX + 3; id++) {

@@ -84,6 +84,70 @@ static void filters_choose(void **state) {
   }
 }
 
+static uint64_t projects_told(void *version) {
+  return *(uint64_t *)version;
+}
+
+static void make_project(struct ui_fixture *fixture, const char *slug) {
+  struct project project;
+  struct error error = {0};
+  enum status status = project_store_create(fixture->inbox->database, &fixture->inbox->clock.clock,
+                                            slice_from_cstr(slug), &project, &error);
+  if (status != STATUS_OK) fail_msg("%s", error.text);
+}
+
+// By name or number; a project whose name is another one's number goes by its name.
+static void a_project_is_chosen(void **state) {
+  struct ui_fixture *fixture = *state;
+  make_project(fixture, "shop"); // 2
+  make_project(fixture, "2");    // 3
+  make_project(fixture, "empty");
+  one(fixture, (struct fixture_event){.id = 1, .title = "in default"});
+  one(fixture, (struct fixture_event){.id = 2, .title = "in shop", .project = 2});
+  one(fixture, (struct fixture_event){.id = 3, .title = "in 2", .project = 3});
+  static const struct filter_case cases[] = {
+      {"/api/v1/issues?project=default", "in default"},
+      {"/api/v1/issues?project=1", "in default"},
+      {"/api/v1/issues?project=shop", "in shop"},
+      {"/api/v1/issues?project=2", "in 2"},
+      {"/api/v1/issues?project=3", "in 2"},
+      {"/api/v1/issues?project=empty", NULL},
+      {"/api/v1/issues?project=shop&sort=count&query=default", NULL},
+      {"/api/v1/issues?project=shop&sort=first_seen", "in shop"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    assert_int_equal(ui_get(fixture, cases[i].path), 200);
+    if (json_count(ui_at(fixture, "issues")) != (cases[i].title ? 1 : 0)) fail_msg("%s", cases[i].path);
+    if (cases[i].title) ui_assert_text(fixture, "issues.0.title", cases[i].title);
+    ui_assert_count(fixture, "projects", 4);
+  }
+  ui_assert_text(fixture, "projects.0", "2");
+  ui_assert_text(fixture, "projects.3", "shop");
+  assert_int_equal(ui_get(fixture, "/api/v1/issues?project="), 200);
+  ui_assert_count(fixture, "issues", 3);
+  ui_get(fixture, "/api/v1/issues?project=nobody");
+  ui_assert_refused(fixture, 400, "project");
+  ui_assert_text(fixture, "error.message", "there is no project \"nobody\"");
+  ui_get(fixture, "/api/v1/issues?project=4294967298"); // 2^32 + 2
+  ui_assert_refused(fixture, 400, "project");
+}
+
+// A page that asks with the ETag it has learns of a new project.
+static void a_new_project_is_news(void **state) {
+  struct ui_fixture *fixture = *state;
+  uint64_t version = 1;
+  fixture->options.projects = &version;
+  fixture->options.projects_version = projects_told;
+  char etag[256], header[300];
+  assert_int_equal(ui_get(fixture, "/api/v1/issues"), 200);
+  snprintf(header, sizeof header, "If-None-Match: %s\r\n", ui_header(fixture, "ETag", etag));
+  assert_int_equal(ui_send(fixture, "GET", "/api/v1/issues", header, ""), 304);
+  make_project(fixture, "shop");
+  version++;
+  assert_int_equal(ui_send(fixture, "GET", "/api/v1/issues", header, ""), 200);
+  ui_assert_count(fixture, "projects", 2);
+}
+
 static void statuses_are_filtered(void **state) {
   struct ui_fixture *fixture = *state;
   struct error error = {0};
@@ -158,6 +222,7 @@ static void bad_questions_name_the_field(void **state) {
       {"/api/v1/issues?limit=1x", 400, "limit"},
       {"/api/v1/issues?status=open", 400, "status"},
       {"/api/v1/issues?sort=size", 400, "sort"},
+      {"/api/v1/issues?project=none", 400, "project"},
       {"/api/v1/issues?cursor=abc", 400, "cursor"},
       {"/api/v1/issues?cursor=c1-1", 400, "cursor"}, // of another order
       {"/api/v1/issues?colour=red", 400, "colour"},
@@ -398,6 +463,8 @@ int main(void) {
       UI_TEST(a_fresh_inbox_is_empty),
       UI_TEST(an_issue_shows_every_field),
       UI_TEST(filters_choose),
+      UI_TEST(a_project_is_chosen),
+      UI_TEST(a_new_project_is_news),
       UI_TEST(statuses_are_filtered),
       UI_TEST(pages_are_complete_in_every_order),
       UI_TEST(bad_questions_name_the_field),

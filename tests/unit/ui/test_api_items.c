@@ -167,6 +167,10 @@ static void feedback_is_found_everywhere(void **state) {
   ui_assert_refused(fixture, 400, "cursor");
   ui_get(fixture, "/api/v1/feedback?limit=201");
   ui_assert_refused(fixture, 400, "limit");
+  assert_int_equal(ui_get(fixture, "/api/v1/feedback?project=1"), 200);
+  ui_assert_count(fixture, "feedback", 3);
+  ui_get(fixture, "/api/v1/feedback?project=nobody");
+  ui_assert_refused(fixture, 400, "project");
   ui_get(fixture, "/api/v1/issues/1/feedback?project=default");
   ui_assert_refused(fixture, 400, "project");
 }

@@ -30,6 +30,7 @@ export interface IssueList {
   next: string | null;
   services: string[];
   environments: string[];
+  projects: string[];
 }
 
 export const tagValuesMax = 100;

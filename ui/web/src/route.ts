@@ -4,6 +4,7 @@
 
 export interface Filters {
   query: string;
+  project: string;
   service: string;
   environment: string;
   level: string;
@@ -13,6 +14,7 @@ export interface Filters {
 
 export const noFilters: Filters = {
   query: '',
+  project: '',
   service: '',
   environment: '',
   level: '',
@@ -65,7 +67,7 @@ export function filterQuery(filters: Filters): string {
 }
 
 export function isFiltered(filters: Filters): boolean {
-  return Boolean(filters.query || filters.service || filters.environment || filters.level);
+  return Boolean(filters.query || filters.project || filters.service || filters.environment || filters.level);
 }
 
 export const hrefs = {

@@ -8,7 +8,7 @@ test('every address that is written is read back', () => {
     const url = new URL(address, 'http://localhost');
     return parseRoute(url.pathname, url.search);
   };
-  const filters = {...noFilters, query: 'a b&c=d', service: 'checkout', status: 'all', sort: 'count'};
+  const filters = {...noFilters, query: 'a b&c=d', project: 'shop', service: 'checkout', status: 'all', sort: 'count'};
   assert.deepEqual(read(hrefs.inbox(filters)), {page: 'inbox', filters});
   assert.equal(hrefs.inbox(noFilters), '/');
   assert.deepEqual(read(hrefs.issue('17', 'abc')), {page: 'issue', id: '17', event: 'abc'});
@@ -30,6 +30,7 @@ test('defaults are not in the address', () => {
   assert.equal(filterQuery({...noFilters, status: 'resolved'}), 'status=resolved');
   assert.equal(isFiltered({...noFilters, status: 'all', sort: 'count'}), false);
   assert.equal(isFiltered({...noFilters, level: 'fatal'}), true);
+  assert.equal(isFiltered({...noFilters, project: 'shop'}), true);
 });
 
 test('the search box takes what people have in their clipboard', () => {

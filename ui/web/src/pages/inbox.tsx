@@ -74,7 +74,8 @@ export function Inbox({filters}: {filters: Filters}) {
         <Failure error={error} title="The errors could not be loaded">
           <button type="button" onClick={refresh}>
             Try again
-          </button>
+          </button>{' '}
+          {isFiltered(filters) ? <ClearFilter filters={filters} /> : null}
         </Failure>
       ) : null}
       {!list && issues.loading ? <Loading what="errors" /> : null}
@@ -185,6 +186,15 @@ function Table({
   );
 }
 
+function ClearFilter({filters}: {filters: Filters}) {
+  const cleared = hrefs.inbox({...noFilters, status: filters.status, sort: filters.sort});
+  return (
+    <button type="button" onClick={() => replace(cleared)}>
+      Clear the filter
+    </button>
+  );
+}
+
 // Nothing to show: because nothing was ever sent, because all is well, or because of a filter.
 function Empty({filters, list}: {filters: Filters; list: IssueList}) {
   const {data: status} = usePolled<Status>(paths.status, 5000);
@@ -194,12 +204,7 @@ function Empty({filters, list}: {filters: Filters; list: IssueList}) {
         <h2>No error matches</h2>
         <p>Among the {filters.status === 'all' ? '' : filters.status} errors there is none with this filter.</p>
         <p>
-          <button
-            type="button"
-            onClick={() => replace(hrefs.inbox({...noFilters, status: filters.status, sort: filters.sort}))}
-          >
-            Clear the filter
-          </button>
+          <ClearFilter filters={filters} />
         </p>
       </div>
     );

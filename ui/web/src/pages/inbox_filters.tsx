@@ -96,6 +96,7 @@ function More({count, children}: {count: number; children: ComponentChildren}) {
 }
 
 export function FilterBar({filters, list}: {filters: Filters; list: IssueList | null}) {
+  const projects = list?.projects ?? [];
   const set = (change: Partial<Filters>): void => replace(hrefs.inbox({...filters, ...change}));
   return (
     <div class="filters">
@@ -107,7 +108,16 @@ export function FilterBar({filters, list}: {filters: Filters; list: IssueList | 
         ))}
       </div>
       <TextFilter value={filters.query} onChange={query => set({query})} />
-      <More count={[filters.service, filters.environment, filters.level].filter(Boolean).length}>
+      <More count={[filters.project, filters.service, filters.environment, filters.level].filter(Boolean).length}>
+        {projects.length > 1 || filters.project ? (
+          <Choice
+            name="project"
+            all="All projects"
+            known={projects}
+            value={filters.project}
+            onChange={project => set({project})}
+          />
+        ) : null}
         <Choice
           name="service"
           all="All services"

@@ -204,6 +204,11 @@ function Facts({issue}: {issue: IssueDetail}) {
   const users = issue.tags.find(tag => tag.key === 'user');
   return (
     <dl class="facts">
+      <Fact name="Project">
+        <a href={hrefs.project(issue.project)}>
+          <Text text={issue.project} />
+        </a>
+      </Fact>
       <Fact name="Events">
         <strong>{exact(issue.count)}</strong>
       </Fact>

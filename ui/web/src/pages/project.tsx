@@ -11,7 +11,7 @@ import {Failure, Loading, Stale} from '../parts/notice';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
 import {toast, toastFailure} from '../parts/toast';
-import {hrefs} from '../route';
+import {hrefs, noFilters} from '../route';
 import {visible} from '../text';
 import {Settings} from './project_settings';
 
@@ -154,6 +154,9 @@ export function ProjectPage({slug}: {slug: string}) {
       <h1>
         <Text text={project.slug} />
       </h1>
+      <p class="intro">
+        <a href={hrefs.inbox({...noFilters, project: project.slug})}>Its errors</a>
+      </p>
       {project.dsn ? <Setup dsn={reachable(project.dsn, location.hostname)} /> : null}
       <Keys project={project} onChanged={refresh} />
       <Settings project={project} defaults={all?.defaults.scrub ?? null} onSaved={saved => put(() => saved)} />
