@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures. Every instance of culprit that a test starts is stopped with SIGTERM at its end, must exit with 0 and must
 print a balance."""
+import os
 import shutil
+import subprocess
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -90,3 +93,19 @@ def shared(request):
     yield running
     prefix = request.node.nodeid
     running.finish(any(name.startswith(prefix) for name in request.session.stash.get(FAILED, set())))
+
+
+@pytest.fixture(scope="session")
+def wall_clock(tmp_path_factory):
+    """wall_clock(days=-8): variables for an instance whose wall clock is off by that much."""
+    library = tmp_path_factory.mktemp("wall_clock") / "wall_clock.so"
+    source = Path(__file__).parent / "wall_clock.c"
+    subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", library, source],
+                   check=True)
+
+    def shifted(days):
+        # AddressSanitizer wants to be the first library; this one takes nothing away from it.
+        sanitizer = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        return {"LD_PRELOAD": str(library), "WALL_CLOCK_SHIFT_S": str(days * 86400), "ASAN_OPTIONS": sanitizer}
+
+    return shifted

@@ -50,10 +50,11 @@ class Metrics:
 
 
 class Culprit:
-    """`culprit serve` on free loopback ports and a data directory of its own."""
+    """`culprit serve` on free loopback ports and a data directory of its own. variables: more of the environment."""
 
-    def __init__(self, data_dir, config=None, **options):
+    def __init__(self, data_dir, config=None, variables=None, **options):
         self.data_dir = Path(data_dir)
+        self.variables = variables or {}
         self.arguments = ["serve"] + (["-c", str(config)] if config else [])
         self.options = {"data_dir": data_dir, "listen_grpc": "127.0.0.1:0", "listen_http": "127.0.0.1:0",
                         "listen_ui": "127.0.0.1:0", **options}
@@ -68,7 +69,7 @@ class Culprit:
         self.log = tempfile.TemporaryFile(mode="w+b")
         listening = self.data_dir / "listening.json"
         listening.unlink(missing_ok=True)
-        self.process = subprocess.Popen([BINARY, *self.arguments], env=environment(self.options),
+        self.process = subprocess.Popen([BINARY, *self.arguments], env={**environment(self.options), **self.variables},
                                         stdout=subprocess.PIPE, stderr=self.log)
         self._output = []
         self._reader = threading.Thread(target=lambda: self._output.append(self.process.stdout.read()), daemon=True)

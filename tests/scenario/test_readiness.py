@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """/health/ready says why not, while what can go on goes on, and is 200 again when the cause is gone."""
+import concurrent.futures
 import json
 import os
+import re
 import sqlite3
 
 import grpc
@@ -131,6 +133,48 @@ def test_a_locked_inbox(running):
         database.close()
     wait_ready(culprit)
     wait_until(lambda: culprit.api("/status")["inbox"]["issues"] == 2, 10, "both errors")
+
+
+LAG_LIMIT = 10_000
+
+
+def send_records(running, culprit, count, senders=4):
+    """So many requests, each a record of the intake journal; how many errors were among them."""
+    trace = otlp.several("traces", 1)
+
+    def send(share):
+        client = running.client(culprit, "protobuf")
+        assert client.logs(otlp.logs([error_log(share)])).ok
+        for _ in range(count // senders):
+            assert client.traces(trace).ok
+
+    with concurrent.futures.ThreadPoolExecutor(senders) as pool:
+        list(pool.map(send, range(senders)))
+    return senders
+
+
+def test_an_inbox_that_is_behind(running):
+    """More records behind than a limit: told with the number, and over as soon as the inbox has caught up, while spans
+    were taken, sampled and kept all the time."""
+    culprit = running.start(journal_sync="never")
+    database = sqlite3.connect(culprit.data_dir / "culprit.db", isolation_level=None)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        errors = send_records(running, culprit, LAG_LIMIT - 100)
+        wait_reason(culprit, "the inbox cannot be written")
+        lag = culprit.metrics().sum("culprit_journal_lag_records", reader="inbox")
+        assert LAG_LIMIT - 200 < lag <= LAG_LIMIT and not any("behind" in reason for reason in reasons(culprit))
+        errors += send_records(running, culprit, 200)
+        [told] = wait_reason(culprit, "the inbox is", "records behind")
+        assert int(re.search(r"\d+", told)[0]) > LAG_LIMIT
+        assert culprit.metrics().sum("culprit_ready") == 0
+        wait_until(lambda: culprit.metrics().sum("culprit_journal_lag_records", reader="settle") == 0, 20, "settled")
+        database.execute("ROLLBACK")
+    finally:
+        database.close()
+    wait_ready(culprit)
+    wait_until(lambda: culprit.metrics().sum("culprit_journal_lag_records", reader="inbox") == 0, 20, "no lag")
+    assert culprit.api("/status")["inbox"]["events"] == errors and culprit.metrics().sum("culprit_ready") == 1
 
 
 @pytest.mark.parametrize("encoding", ["grpc", "protobuf", "json"])
