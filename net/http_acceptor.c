@@ -109,7 +109,7 @@ static void reap(struct http_server *server) {
     uint64_t deadline_ns = atomic_u64_get(&c->deadline_ns);
     if (deadline_ns > now) continue;
     if (c->started) {
-      metrics_add(server->overdue, 1);
+      metrics_add(atomic_bool_get(&c->slow) ? server->slow : server->overdue, 1);
       shutdown(c->fd, SHUT_RDWR);
       atomic_u64_set(&c->deadline_ns, UINT64_MAX);
     } else if (now - deadline_ns > LOST_AFTER_NS) {
@@ -138,7 +138,9 @@ static bool accept_waiting(struct http_server *server) {
 
 void http_acceptor_run(void *context) {
   struct http_server *server = context;
-  uint64_t tick_ns = server->options.request_deadline_ns / 8;
+  uint64_t shortest_ns = server->options.request_deadline_ns;
+  if (shortest_ns > server->options.body_grace_ns) shortest_ns = server->options.body_grace_ns;
+  uint64_t tick_ns = shortest_ns / 8;
   if (tick_ns > TICK_MAX_NS) tick_ns = TICK_MAX_NS;
   if (tick_ns < TICK_MIN_NS) tick_ns = TICK_MIN_NS;
   bool can_accept = true;

@@ -10,7 +10,12 @@
 
 #include "net/http_server_private.h"
 
-enum { PAIRS_MAX = 256, BODY_STEP_BYTES = 16 * 1024, REQUEST_HEAD_BYTES_MAX = 64 * 1024 };
+enum {
+  PAIRS_MAX = 256,
+  BODY_STEP_BYTES = 16 * 1024,
+  BODY_CLAIM_BYTES = 1024 * 1024,
+  REQUEST_HEAD_BYTES_MAX = 64 * 1024
+};
 
 struct http_request *http_request_create(struct http_server *server, struct MHD_Connection *connection) {
   struct http_request *request = calloc(1, sizeof(*request));
@@ -161,19 +166,29 @@ uint32_t http_request_header_count(const struct http_request *request, const cha
 
 // ---- the body
 
-enum status http_request_reserve(struct http_request *request, uint64_t bytes) {
+static enum status grow(struct http_request *request, size_t bytes) {
   if (bytes <= request->body_capacity) return STATUS_OK;
-  if (bytes > request->body_bytes_max) return STATUS_TOO_LARGE;
-  uint64_t more = bytes - request->body_capacity;
+  size_t more = bytes - request->body_capacity;
   if (request->budget && !budget_charge(request->budget, more)) return STATUS_UNAVAILABLE;
-  uint8_t *body = realloc(request->body, (size_t)bytes);
+  uint8_t *body = realloc(request->body, bytes);
   if (!body) {
     if (request->budget) budget_release(request->budget, more);
     return STATUS_UNAVAILABLE;
   }
   request->body = body;
-  request->body_capacity = (size_t)bytes;
+  request->body_capacity = bytes;
   return STATUS_OK;
+}
+
+enum status http_request_expect(struct http_request *request, uint64_t bytes) {
+  if (bytes > request->body_bytes_max) return STATUS_TOO_LARGE;
+  request->body_said = (size_t)bytes;
+  if (bytes <= BODY_CLAIM_BYTES) return grow(request, (size_t)bytes);
+  if (request->budget) {
+    uint64_t max = budget_max(request->budget), used = budget_used(request->budget);
+    if (used > max || bytes > max - used) return STATUS_UNAVAILABLE;
+  }
+  return grow(request, BODY_CLAIM_BYTES);
 }
 
 enum status http_request_append(struct http_request *request, const void *bytes, size_t len) {
@@ -182,8 +197,9 @@ enum status http_request_append(struct http_request *request, const void *bytes,
   if (needed > request->body_capacity) {
     size_t wanted = request->body_capacity * 2 < BODY_STEP_BYTES ? BODY_STEP_BYTES : request->body_capacity * 2;
     if (wanted < needed) wanted = needed;
-    if (wanted > request->body_bytes_max) wanted = request->body_bytes_max;
-    enum status status = http_request_reserve(request, wanted);
+    size_t most = request->body_said > needed ? request->body_said : request->body_bytes_max;
+    if (wanted > most) wanted = most;
+    enum status status = grow(request, wanted);
     if (status != STATUS_OK) return status;
   }
   memcpy(request->body + request->body_len, bytes, len);

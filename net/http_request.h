@@ -45,6 +45,7 @@ struct http_request {
   const char *layout_fault; // of the header lines as they came; NULL: none
   bool close_after;
   uint64_t discarded_bytes;
+  uint64_t due_ns, body_due_ns; // monotonic: all of it, more of its body
 
   // Read by the owner.
   enum http_method method;
@@ -59,6 +60,7 @@ struct http_request {
 
   uint8_t *body;
   size_t body_len, body_capacity;
+  size_t body_said;      // by Content-Length; 0: nothing was said
   struct budget *budget; // charged with body_capacity
   size_t body_bytes_max;
 
@@ -76,8 +78,10 @@ struct http_request *http_request_create(struct http_server *server, struct MHD_
 enum status http_request_read_head(struct http_request *request, const char *url, const char *method);
 // How many headers have the name.
 uint32_t http_request_header_count(const struct http_request *request, const char *name);
-// Makes room for a body of `bytes`, charged to the budget. STATUS_TOO_LARGE, STATUS_UNAVAILABLE (budget, memory).
-enum status http_request_reserve(struct http_request *request, uint64_t bytes);
+// A body of `bytes` is said to come: makes room for its first MiB. STATUS_TOO_LARGE; STATUS_UNAVAILABLE when the budget
+// has not all of it now, or there is no memory.
+enum status http_request_expect(struct http_request *request, uint64_t bytes);
+// The same statuses. Room for more is charged to the budget as it is needed.
 enum status http_request_append(struct http_request *request, const void *bytes, size_t len);
 void http_request_drop_body(struct http_request *request);
 // A plain text response of libmicrohttpd.

@@ -39,6 +39,8 @@
 #define CONNECTIONS_DEFAULT   1024u
 #define DEADLINE_DEFAULT_NS   (30 * NS_PER_S)
 #define IDLE_DEFAULT_NS       (75 * NS_PER_S)
+#define GRACE_DEFAULT_NS      (10 * NS_PER_S)
+#define RATE_DEFAULT          1024u
 #define WAKERS_TICK_NS        (5 * NS_PER_MS)
 #define ABANDON_WAIT_NS       (5 * NS_PER_S)
 #define TLS_PRIORITIES        "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2"
@@ -55,8 +57,10 @@ static struct http_connection *connection_of(struct MHD_Connection *connection) 
   return info ? info->socket_context : NULL;
 }
 
-static void set_deadline(struct http_connection *connection, uint64_t deadline_ns) {
-  if (connection) atomic_u64_set(&connection->deadline_ns, deadline_ns);
+static void set_deadline(struct http_connection *connection, uint64_t deadline_ns, bool slow) {
+  if (!connection) return;
+  atomic_bool_set(&connection->slow, slow);
+  atomic_u64_set(&connection->deadline_ns, deadline_ns);
 }
 
 static void on_connection(void *context, struct MHD_Connection *native, void **socket_context,
@@ -136,7 +140,7 @@ static enum MHD_Result send_reply(struct http_request *request) {
   if (request->close_after || atomic_bool_get(&server->quiesced)) {
     MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
   }
-  set_deadline(connection_of(request->connection), now_ns() + server->options.request_deadline_ns);
+  set_deadline(connection_of(request->connection), now_ns() + server->options.request_deadline_ns, false);
   enum MHD_Result result =
       MHD_queue_response(request->connection, replied ? request->code : MHD_HTTP_SERVICE_UNAVAILABLE, response);
   MHD_destroy_response(response);
@@ -146,7 +150,7 @@ static enum MHD_Result send_reply(struct http_request *request) {
 static enum MHD_Result dispatch(struct http_request *request) {
   struct http_server *server = request->server;
   request->phase = HTTP_REQUEST_DISPATCHED;
-  set_deadline(connection_of(request->connection), UINT64_MAX);
+  set_deadline(connection_of(request->connection), UINT64_MAX, false);
   if (atomic_bool_get(&server->abandoning)) {
     atomic_u64_set(&request->state, HTTP_REQUEST_ABANDONED);
     return send_reply(request);
@@ -231,8 +235,18 @@ static void judge_head(struct http_request *request, const char *version) {
   }
   uint64_t length = 0;
   slice_to_u64(http_request_header(request, MHD_HTTP_HEADER_CONTENT_LENGTH), &length);
-  status = http_request_reserve(request, length);
+  status = http_request_expect(request, length);
   if (status != STATUS_OK) refuse(request, status, limit_text(status));
+}
+
+// `len` bytes more have come. Each buys its share of a second at the least rate; nobody saves more than the grace.
+static void expect_more(struct http_request *request, size_t len) {
+  const struct http_server_options *options = &request->server->options;
+  uint64_t most_ns = now_ns() + options->body_grace_ns;
+  request->body_due_ns += len * NS_PER_S / options->body_bytes_per_s_min;
+  if (request->body_due_ns > most_ns) request->body_due_ns = most_ns;
+  bool is_rate = request->body_due_ns < request->due_ns;
+  set_deadline(connection_of(request->connection), is_rate ? request->body_due_ns : request->due_ns, is_rate);
 }
 
 static enum MHD_Result begin(struct http_request *request, const char *url, const char *method, const char *version) {
@@ -243,6 +257,8 @@ static enum MHD_Result begin(struct http_request *request, const char *url, cons
   if (http_request_read_head(request, url, method) != STATUS_OK) return MHD_NO;
   judge_head(request, version);
   request->phase = request->refusal == STATUS_OK ? HTTP_REQUEST_READING : HTTP_REQUEST_DISCARDING;
+  request->body_due_ns = now_ns() + request->server->options.body_grace_ns;
+  expect_more(request, 0);
   if (request->refusal == STATUS_OK) return MHD_YES;
   http_request_drop_body(request);
   uint64_t length = 0;
@@ -254,6 +270,7 @@ static enum MHD_Result begin(struct http_request *request, const char *url, cons
 }
 
 static enum MHD_Result take_body(struct http_request *request, const char *bytes, size_t len) {
+  expect_more(request, len);
   if (request->phase == HTTP_REQUEST_READING) {
     enum status status = http_request_append(request, bytes, len);
     if (status == STATUS_OK) return MHD_YES;
@@ -282,8 +299,11 @@ static enum MHD_Result on_access(void *context, struct MHD_Connection *connectio
 static void *on_request_line(void *context, const char *uri, struct MHD_Connection *connection) {
   (void)uri;
   struct http_server *server = context;
-  set_deadline(connection_of(connection), now_ns() + server->options.request_deadline_ns);
-  return http_request_create(server, connection);
+  struct http_request *request = http_request_create(server, connection);
+  uint64_t due_ns = now_ns() + server->options.request_deadline_ns;
+  set_deadline(connection_of(connection), due_ns, false);
+  if (request) request->due_ns = due_ns;
+  return request;
 }
 
 static void on_completed(void *context, struct MHD_Connection *connection, void **request_context,
@@ -294,7 +314,7 @@ static void on_completed(void *context, struct MHD_Connection *connection, void 
   *request_context = NULL;
   // The next request has the idle time to begin and the request time to arrive.
   set_deadline(connection_of(connection),
-               now_ns() + server->options.idle_timeout_ns + server->options.request_deadline_ns);
+               now_ns() + server->options.idle_timeout_ns + server->options.request_deadline_ns, false);
   if (!request) return;
   if (request->listed) {
     mutex_lock(&server->mutex);
@@ -388,11 +408,13 @@ static void set_defaults(struct http_server_options *options) {
   if (options->connections_max == 0) options->connections_max = CONNECTIONS_DEFAULT;
   if (options->request_deadline_ns == 0) options->request_deadline_ns = DEADLINE_DEFAULT_NS;
   if (options->idle_timeout_ns == 0) options->idle_timeout_ns = IDLE_DEFAULT_NS;
+  if (options->body_grace_ns == 0) options->body_grace_ns = GRACE_DEFAULT_NS;
+  if (options->body_bytes_per_s_min == 0) options->body_bytes_per_s_min = RATE_DEFAULT;
 }
 
 static void make_counters(struct http_server *server) {
-  static const char *const reasons[] = {"unreadable", "overdue", "crowded"};
-  struct metrics_value **const counters[] = {&server->unreadable, &server->overdue, &server->crowded};
+  static const char *const reasons[] = {"unreadable", "overdue", "slow", "crowded"};
+  struct metrics_value **const counters[] = {&server->unreadable, &server->overdue, &server->slow, &server->crowded};
   for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++) {
     char labels[64];
     snprintf(labels, sizeof(labels), "listener=\"%.10s\",reason=\"%s\"", server->options.name, reasons[i]);

@@ -7,10 +7,15 @@
 // Ownership: the request belongs to the server and lives until its reply is complete; slices read from it live as long.
 // After http_request_reply the request must not be touched. Every request is replied to exactly once.
 //
-// Limits: body bytes are charged to the budget before they are read; over body_bytes_max is answered through on_refusal
-// with STATUS_TOO_LARGE, a used-up budget with STATUS_UNAVAILABLE, an unknown path STATUS_NOT_FOUND, a known path with
+// Limits: body bytes are charged to the budget before they are read, the first MiB with the headers and the rest as it
+// comes, so that nobody holds much more than was sent; over body_bytes_max is answered through on_refusal with
+// STATUS_TOO_LARGE, a used-up budget with STATUS_UNAVAILABLE, an unknown path STATUS_NOT_FOUND, a known path with
 // another method STATUS_METHOD, malformed framing (duplicate or contradicting Content-Length and Transfer-Encoding, NUL
 // in a header) STATUS_INVALID. on_refusal writes the reply, so that each door answers in its own form.
+//
+// Time: a request has request_deadline_ns to be there, and its body may not stand still for longer than body_grace_ns
+// or come slower than body_bytes_per_s_min for long: what it falls behind that rate is taken from the grace, and given
+// back as it catches up. The connection is closed then.
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 
@@ -57,8 +62,8 @@ struct http_server_options {
   void *admit_context;
   // Counts culprit_http_dropped_total{listener,reason}: what ended without an answer of ours. unreadable: a request
   // line or headers that libmicrohttpd refused itself, with 400, 413, 414 or 431 and words of its own (not a door's
-  // form: no request exists yet); overdue: not there within its time; crowded: a connection over the limits. NULL:
-  // nothing.
+  // form: no request exists yet); overdue: not there within its time; slow: a body below the least rate; crowded: a
+  // connection over the limits. NULL: nothing.
   struct metrics *metrics;
   struct budget *budget;           // charged for bodies; NULL: none
   size_t body_bytes_max;           // on the wire
@@ -66,6 +71,8 @@ struct http_server_options {
   uint32_t connections_max;        // default 1 024
   uint32_t connections_per_ip_max; // 0: no limit
   uint64_t request_deadline_ns;    // absolute, headers and body; default 30 s
+  uint64_t body_grace_ns;          // default 10 s
+  uint32_t body_bytes_per_s_min;   // default 1 KiB
   uint64_t idle_timeout_ns;        // between requests; default 75 s
 };
 

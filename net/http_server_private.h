@@ -15,6 +15,7 @@
 struct http_connection {
   struct http_connection *previous, *next;
   struct atomic_u64 deadline_ns; // monotonic; UINT64_MAX: none
+  struct atomic_bool_box slow;   // the deadline is that of a body that comes too slowly
   int fd;
   bool started; // libmicrohttpd's thread has it; before, it is on its way there
   char peer[64];
@@ -33,7 +34,7 @@ struct http_server {
   struct atomic_bool_box quiesced;   // keep-alive ends with the next reply
   struct atomic_bool_box abandoning; // nobody waits for owners any more
   bool mutual_tls;
-  struct metrics_value *unreadable, *overdue, *crowded, uncounted;
+  struct metrics_value *unreadable, *overdue, *slow, *crowded, uncounted;
 
   struct mutex mutex; // guards the rest
   struct condition changed;
