@@ -2,8 +2,8 @@
 //
 // How it works, for one request:
 //
-//   decode → who (key, project) → survey: walk the framing once, sizes and kinds → convert: JSON to what the journal
-//   takes (one event document, spans, logs) → submit each part → answer when the last part is durable
+//   decode → who (key, project) → survey: walk the framing once, sizes and kinds → receiver/sentry_convert: JSON to
+//   what the journal takes (one event document, spans, logs) → submit each part → answer when the last part is durable
 //
 // Broken framing is found by the survey, so that nothing of a broken envelope is handed on. An event or transaction
 // that cannot be read refuses the envelope, since it is what the envelope is about; any other item that cannot is
@@ -15,15 +15,9 @@
 
 #include <stdlib.h>
 
-#include "proto/otlp_json.h"
-#include "proto/sentry_document.h"
-#include "proto/sentry_envelope.h"
 #include "proto/sentry_json.h"
-#include "proto/sentry_log.h"
-#include "proto/sentry_trace.h"
-#include "receiver/sentry_keep.h"
+#include "receiver/sentry_convert.h"
 #include "receiver/sentry_report.h"
-#include "receiver/sentry_type.h"
 #include "receiver/sentry_unwrap.h"
 #include "receiver/sentry_upload.h"
 
@@ -128,14 +122,11 @@ struct reading {
   struct taking *taking;
   struct sentry_door *door;
   const struct sentry_door_request *request;
-  struct sentry_document_source source;
   struct sentry_auth auth;
   struct sentry_auth_project project;
   struct json_parser *headers, *payloads;
-  struct buffer scratch, event, traces, logs;
-  struct sentry_keep keep;
-  bool event_limited;          // its attachments go with it
-  uint32_t seen[SENTRY_TYPES]; // items
+  struct sentry_convert convert;
+  bool converts; // `convert` is set up
   uint64_t json_bytes;
   struct admission_body work; // the charge for all of these
 };
@@ -201,205 +192,6 @@ static void submit(struct reading *reading, enum journal_kind kind, const struct
   release(taking);
 }
 
-// ---- items
-
-// Is the project over its limit of such items? Then they are counted and left out.
-static bool is_limited(struct reading *reading, uint32_t type, uint64_t quantity) {
-  struct sentry_limit *limit = reading->door->options.limit;
-  enum sentry_type_handling handling = sentry_types[type].handling;
-  enum sentry_limit_category category = handling == SENTRY_TYPE_EVENT         ? SENTRY_LIMIT_ERROR
-                                        : handling == SENTRY_TYPE_TRANSACTION ? SENTRY_LIMIT_TRANSACTION
-                                                                              : SENTRY_LIMIT_LOG;
-  if (!limit || sentry_limit_take(limit, reading->project.id, category, quantity, &reading->taking->limits))
-    return false;
-  count(reading->door, type, SENTRY_TYPE_REFUSED, quantity);
-  return true;
-}
-
-static enum status parse(struct reading *reading, struct slice text, struct json_value *out_root, struct error *error) {
-  return sentry_json_parse(reading->payloads, text, &reading->scratch, out_root, error);
-}
-
-// The words of a person. An event of this kind names its envelope; attachments of the envelope are its.
-static enum status take_feedback(struct reading *reading, struct json_value root, bool is_report, struct error *error) {
-  struct sentry_feedback feedback;
-  char *event_id = reading->taking->event_id;
-  enum status status = is_report ? sentry_feedback_read_report(root, event_id, &feedback, error)
-                                 : sentry_feedback_read_event(root, event_id, &feedback, error);
-  if (status != STATUS_OK) return status;
-  if (!is_report && !event_id[0]) memcpy(event_id, feedback.id, sizeof feedback.id);
-  if (feedback.time_ns > 0) {
-    feedback.time_ns = sentry_document_moved(feedback.time_ns, sentry_document_drift_ns(&reading->source));
-  }
-  sentry_keep_feedback(&reading->keep, &feedback);
-  return STATUS_OK;
-}
-
-static enum status take_event(struct reading *reading, struct slice text, struct error *error) {
-  struct json_value root;
-  buffer_clear(&reading->scratch);
-  enum status status = parse(reading, text, &root, error);
-  if (status == STATUS_OK && sentry_feedback_is_event(root)) {
-    status = take_feedback(reading, root, false, error);
-  } else if (status == STATUS_OK) {
-    reading->source.text = reading->scratch.len > 0 ? buffer_slice(&reading->scratch) : text; // as it was mended
-    status = sentry_document_write(root, &reading->source, &reading->event, reading->taking->event_id, error);
-  }
-  if (status != STATUS_OK) error_prefix(error, "event: ");
-  return status;
-}
-
-static enum status take_transaction(struct reading *reading, struct slice text, uint32_t type, struct error *error) {
-  struct json_value root;
-  enum status status = parse(reading, text, &root, error);
-  if (status != STATUS_OK) {
-    error_prefix(error, "transaction: ");
-    return status;
-  }
-  struct slice id = json_string(json_get(root, "event_id"));
-  if (!reading->taking->event_id[0]) sentry_envelope_event_id(id, reading->taking->event_id);
-  const struct sentry_trace_source source = {.service = slice_from_cstr(reading->project.name),
-                                             .drift_ns = sentry_document_drift_ns(&reading->source)};
-  struct sentry_trace_counts counts;
-  status = sentry_trace_write_transaction(root, &source, &reading->traces, &counts, error);
-  if (status == STATUS_OK) count(reading->door, type, SENTRY_TYPE_INVALID, counts.faulty);
-  return status;
-}
-
-// A container whose item_count lies is taken for what it holds; one with too many items is not taken.
-static enum status take_container(struct reading *reading, const struct sentry_envelope_item *item, uint32_t type,
-                                  struct error *error) {
-  struct json_value root;
-  enum status status = parse(reading, item->payload, &root, error);
-  if (status != STATUS_OK) return status;
-  uint64_t items = json_count(json_get(root, "items"));
-  if (items > SENTRY_DOOR_CONTAINER_ITEMS_MAX) {
-    return error_set(error, STATUS_INVALID, "over %d items", SENTRY_DOOR_CONTAINER_ITEMS_MAX);
-  }
-  if (sentry_types[type].handling == SENTRY_TYPE_LOGS && items > 0 && is_limited(reading, type, items))
-    return STATUS_OK;
-  int64_t drift_ns = sentry_document_drift_ns(&reading->source);
-  struct slice service = slice_from_cstr(reading->project.name);
-  uint32_t good = 0, faulty = 0;
-  if (sentry_types[type].handling == SENTRY_TYPE_SPANS) {
-    const struct sentry_trace_source source = {.service = service, .drift_ns = drift_ns};
-    struct sentry_trace_counts counts = {0};
-    status = sentry_trace_write_spans(root, &source, &reading->traces, &counts, error);
-    good = counts.spans;
-    faulty = counts.faulty;
-  } else {
-    const struct sentry_log_source source = {
-        .service = service, .drift_ns = drift_ns, .received_ns = reading->source.received_ns};
-    status = sentry_log_write(root, &source, &reading->logs, &good, &faulty);
-  }
-  if (status != STATUS_OK) return status;
-  reading->taking->accepted[type] += good;
-  count(reading->door, type, SENTRY_TYPE_INVALID, faulty);
-  return STATUS_OK;
-}
-
-// One OTLP log record in JSON. It is parsed before it becomes part of a request: a text that closes brackets it has not
-// opened must not add to that.
-static enum status take_otel_log(struct reading *reading, struct slice text, uint32_t type, struct error *error) {
-  struct json_value record;
-  enum status status = parse(reading, text, &record, error);
-  if (status != STATUS_OK) return status;
-  buffer_clear(&reading->scratch);
-  buffer_append_cstr(&reading->scratch, "{\"resourceLogs\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\","
-                                        "\"value\":{\"stringValue\":");
-  struct json_writer json;
-  json_writer_init(&json, &reading->scratch);
-  json_write_cstr(&json, reading->project.name);
-  buffer_append_cstr(&reading->scratch, "}}]},\"scopeLogs\":[{\"logRecords\":[");
-  json_write_value(&reading->scratch, record);
-  buffer_append_cstr(&reading->scratch, "]}]}]}");
-  size_t before = reading->logs.len;
-  status = otlp_json_to_wire(OTLP_LOGS, reading->payloads, buffer_slice(&reading->scratch), &reading->logs, error);
-  if (status == STATUS_OK) {
-    reading->taking->accepted[type]++;
-  } else {
-    reading->logs.len = before;
-  }
-  return status;
-}
-
-static enum status take_client_report(struct reading *reading, struct slice text, struct error *error) {
-  struct json_value root, entry;
-  enum status status = parse(reading, text, &root, error);
-  struct json_value discarded = status == STATUS_OK ? json_get(root, "discarded_events") : (struct json_value){0};
-  struct json_iter iter = json_iterate(discarded);
-  while (json_type_of(discarded) == JSON_ARRAY && json_array_next(&iter, &entry)) {
-    struct slice name = json_string(json_get(entry, "reason"));
-    uint64_t quantity = json_u64(json_get(entry, "quantity"));
-    sentry_type_count_client_discarded(&reading->door->counters, name, quantity);
-    sentry_keep_discarded(&reading->keep, name, json_string(json_get(entry, "category")), quantity);
-  }
-  return status;
-}
-
-static enum status take_words(struct reading *reading, struct slice text, bool is_report, struct error *error) {
-  struct json_value root;
-  enum status status = parse(reading, text, &root, error);
-  return status == STATUS_OK ? take_feedback(reading, root, is_report, error) : status;
-}
-
-// After all other items: one of them says whose it is.
-static void take_attachment(struct reading *reading, const struct sentry_envelope_item *item, uint32_t type) {
-  if (reading->taking->limits.wait_s[SENTRY_LIMIT_ERROR] > 0 || reading->event_limited) { // its event was left out
-    count(reading->door, type, SENTRY_TYPE_REFUSED, 1);
-    return;
-  }
-  switch (sentry_keep_attachment(&reading->keep, item, reading->taking->event_id)) {
-  case SENTRY_KEEP_TAKEN: reading->taking->accepted[type]++; break;
-  case SENTRY_KEEP_NOTED:
-  case SENTRY_KEEP_DROPPED: count(reading->door, type, SENTRY_TYPE_DISCARDED, 1); break;
-  }
-}
-
-// Only an event or transaction that cannot be read is a failure.
-static enum status take_item(struct reading *reading, const struct sentry_envelope_item *item, struct error *error) {
-  uint32_t type = sentry_type_of(item->type);
-  enum status status = STATUS_OK;
-  if (sentry_types[type].items_max > 0 && ++reading->seen[type] > sentry_types[type].items_max) {
-    count(reading->door, type, SENTRY_TYPE_INVALID, 1);
-    return STATUS_OK;
-  }
-  switch (sentry_types[type].handling) {
-  case SENTRY_TYPE_EVENT:
-  case SENTRY_TYPE_TRANSACTION:
-    reading->event_limited = is_limited(reading, type, 1);
-    if (reading->event_limited) return STATUS_OK;
-    status = sentry_types[type].handling == SENTRY_TYPE_EVENT ? take_event(reading, item->payload, error)
-                                                              : take_transaction(reading, item->payload, type, error);
-    if (status == STATUS_OK) {
-      reading->taking->accepted[type]++;
-    } else {
-      count(reading->door, type, SENTRY_TYPE_INVALID, 1);
-    }
-    return status;
-  case SENTRY_TYPE_SPANS:
-  case SENTRY_TYPE_LOGS: status = take_container(reading, item, type, error); break;
-  case SENTRY_TYPE_OTEL_LOG:
-    if (is_limited(reading, type, 1)) return STATUS_OK;
-    status = take_otel_log(reading, item->payload, type, error);
-    break;
-  case SENTRY_TYPE_CLIENT_REPORT:
-    status = take_client_report(reading, item->payload, error);
-    if (status == STATUS_OK) reading->taking->accepted[type]++;
-    break;
-  case SENTRY_TYPE_USER_REPORT:
-  case SENTRY_TYPE_FEEDBACK:
-    status = take_words(reading, item->payload, sentry_types[type].handling == SENTRY_TYPE_USER_REPORT, error);
-    if (status == STATUS_OK) reading->taking->accepted[type]++;
-    break;
-  case SENTRY_TYPE_ATTACHMENT: break; // take_attachments
-  case SENTRY_TYPE_COUNT: count(reading->door, type, SENTRY_TYPE_DISCARDED, 1); break;
-  }
-  if (status == STATUS_TOO_LARGE) return status; // a buffer is full; nothing that follows would fit
-  if (status != STATUS_OK) count(reading->door, type, SENTRY_TYPE_INVALID, 1);
-  return STATUS_OK;
-}
-
 // ---- bodies
 
 static bool is_json_item(uint32_t type) {
@@ -441,29 +233,29 @@ static enum status survey(struct reading *reading, struct sentry_envelope envelo
 }
 
 static enum status set_up(struct reading *reading, const struct sizes *sizes, struct error *error) {
+  struct sentry_door *door = reading->door;
   uint64_t json_bytes = sizes->json_bytes;
   reading->json_bytes = json_bytes;
-  enum status status = admission_reserve(
-      reading->door->admission, (size_t)(json_bytes * JSON_COST + sizes->attachment_bytes), &reading->work, error);
+  reading->payloads = take_parser(door);
+  if (!reading->payloads) return error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
+  enum status status = admission_reserve(door->admission, (size_t)(json_bytes * JSON_COST + sizes->attachment_bytes),
+                                         &reading->work, error);
   if (status != STATUS_OK) return status;
-  size_t bytes_max = (size_t)json_bytes * JSON_COST + 65536;
-  buffer_init(&reading->scratch, bytes_max);
-  buffer_init(&reading->event, bytes_max);
-  buffer_init(&reading->traces, bytes_max);
-  buffer_init(&reading->logs, bytes_max);
-  sentry_keep_init(&reading->keep, reading->door->options.attachment_bytes_max,
-                   bytes_max + (size_t)sizes->attachment_bytes);
-  reading->payloads = take_parser(reading->door);
-  return reading->payloads ? STATUS_OK : error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
+  const struct sentry_convert_options options = {.counters = &door->counters,
+                                                 .limit = door->options.limit,
+                                                 .parser = reading->payloads,
+                                                 .project = &reading->project,
+                                                 .bytes_max = (size_t)json_bytes * JSON_COST + 65536,
+                                                 .attachment_bytes_max = door->options.attachment_bytes_max,
+                                                 .attachment_bytes = (size_t)sizes->attachment_bytes};
+  sentry_convert_init(&reading->convert, &options);
+  reading->converts = true;
+  return STATUS_OK;
 }
 
 static void clear_up(struct reading *reading) {
-  if (reading->scratch.max_bytes > 0) { // set_up got that far
-    buffer_finish(&reading->scratch);
-    buffer_finish(&reading->event);
-    buffer_finish(&reading->traces);
-    buffer_finish(&reading->logs);
-    sentry_keep_finish(&reading->keep);
+  if (reading->converts) {
+    sentry_convert_finish(&reading->convert);
     admission_release(reading->door->admission, &reading->work);
   }
   if (reading->payloads) give_parser(reading->door, reading->payloads, reading->json_bytes);
@@ -473,7 +265,7 @@ static void clear_up(struct reading *reading) {
 static enum status identify(struct reading *reading, struct error *error) {
   enum status status = sentry_auth_check(&reading->auth, &reading->door->options.directory,
                                          reading->request->path_project, &reading->project, error);
-  reading->source.project = reading->project.id;
+  reading->convert.source.project = reading->project.id;
   return status;
 }
 
@@ -490,19 +282,20 @@ static enum status read_envelope(struct reading *reading, struct slice body, str
   if (status == STATUS_OK) status = survey(reading, envelope, &sizes, error);
   if (status == STATUS_OK) status = set_up(reading, &sizes, error);
   if (status != STATUS_OK) return status;
-  memcpy(reading->taking->event_id, envelope.event_id, sizeof(envelope.event_id));
-  reading->source.event_id = envelope.event_id;
-  reading->source.has_sent_at = envelope.has_sent_at;
-  reading->source.sent_at_ns = envelope.sent_at_ns;
+  struct sentry_convert *convert = &reading->convert;
+  memcpy(convert->event_id, envelope.event_id, sizeof(envelope.event_id));
+  convert->source.event_id = envelope.event_id;
+  convert->source.has_sent_at = envelope.has_sent_at;
+  convert->source.sent_at_ns = envelope.sent_at_ns;
   struct sentry_envelope_item item;
   struct sentry_envelope again = envelope;
   while (status == STATUS_OK && (status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
-    status = take_item(reading, &item, error);
+    status = sentry_convert_item(convert, &item, error);
   }
   if (status != STATUS_END) return status;
   while (sizes.attachment_bytes > 0 && sentry_envelope_next(&again, &item, error) == STATUS_OK) {
     uint32_t type = sentry_type_of(item.type);
-    if (sentry_types[type].handling == SENTRY_TYPE_ATTACHMENT) take_attachment(reading, &item, type);
+    if (sentry_types[type].handling == SENTRY_TYPE_ATTACHMENT) sentry_convert_attachment(convert, &item);
   }
   return STATUS_OK;
 }
@@ -523,7 +316,7 @@ static enum status read_event(struct reading *reading, struct slice body, struct
   if (status == STATUS_OK) status = set_up(reading, &(struct sizes){.json_bytes = json.len}, error);
   if (status == STATUS_OK) {
     const struct sentry_envelope_item item = {.type = SLICE_LITERAL("event"), .payload = json};
-    status = take_item(reading, &item, error);
+    status = sentry_convert_item(&reading->convert, &item, error);
   }
   buffer_finish(&inflated);
   buffer_finish(&decoded);
@@ -539,7 +332,9 @@ static enum status read_report(struct reading *reading, struct slice body, struc
   const struct sizes sizes = {.json_bytes = body.len + SENTRY_REPORT_BYTES_MAX};
   if (status == STATUS_OK) status = set_up(reading, &sizes, error);
   struct json_value root;
-  if (status == STATUS_OK) status = parse(reading, body, &root, error);
+  if (status == STATUS_OK) {
+    status = sentry_json_parse(reading->payloads, body, &reading->convert.scratch, &root, error);
+  }
   if (status != STATUS_OK) return status;
   const struct sentry_report_source source = {.release = reading->request->release,
                                               .environment = reading->request->environment,
@@ -549,7 +344,7 @@ static enum status read_report(struct reading *reading, struct slice body, struc
   status = sentry_report_write(root, &source, &document, error);
   if (status == STATUS_OK) {
     const struct sentry_envelope_item item = {.type = SLICE_LITERAL("event"), .payload = buffer_slice(&document)};
-    status = take_item(reading, &item, error);
+    status = sentry_convert_item(&reading->convert, &item, error);
   }
   buffer_finish(&document);
   return status;
@@ -605,20 +400,25 @@ void sentry_door_take(struct sentry_door *door, const struct sentry_door_request
       .door = door,
       .request = request,
       .auth = request->auth,
-      .source = {.event_id = "", .received_ns = clock_wall_ns(door->options.clock), .peer = request->peer},
   };
+  reading.convert.source = (struct sentry_document_source){
+      .event_id = "", .received_ns = clock_wall_ns(door->options.clock), .peer = request->peer};
   struct error error = {""};
   enum status status = read_request(&reading, &error);
-  if (status == STATUS_OK) sentry_keep_close(&reading.keep);
-  if (reading.keep.items.failed || reading.keep.counts.failed) {
+  struct sentry_convert *convert = &reading.convert;
+  if (status == STATUS_OK) sentry_keep_close(&convert->keep);
+  if (convert->keep.items.failed || convert->keep.counts.failed) {
     status = error_set(&error, STATUS_TOO_LARGE, "what comes beside the event is too large");
   }
+  memcpy(taking->event_id, convert->event_id, sizeof(taking->event_id));
+  memcpy(taking->accepted, convert->accepted, sizeof(taking->accepted));
+  taking->limits = convert->limits;
   if (status == STATUS_OK) {
-    submit(&reading, JOURNAL_EVENTS, &reading.event);
-    submit(&reading, JOURNAL_TRACES, &reading.traces);
-    submit(&reading, JOURNAL_LOGS, &reading.logs);
-    submit(&reading, JOURNAL_ITEMS, &reading.keep.items);
-    submit(&reading, JOURNAL_ITEMS, &reading.keep.counts);
+    submit(&reading, JOURNAL_EVENTS, &convert->event);
+    submit(&reading, JOURNAL_TRACES, &convert->traces);
+    submit(&reading, JOURNAL_LOGS, &convert->logs);
+    submit(&reading, JOURNAL_ITEMS, &convert->keep.items);
+    submit(&reading, JOURNAL_ITEMS, &convert->keep.counts);
   } else {
     fail(taking, status, &error);
   }

@@ -24,7 +24,6 @@
 #define SENTRY_DOOR_EVENT_BYTES_MAX     ((size_t)1 << 20)  // events and transactions
 #define SENTRY_DOOR_CONTAINER_BYTES_MAX ((size_t)10 << 20) // spans
 #define SENTRY_DOOR_LOGS_BYTES_MAX      ((size_t)2 << 20)
-#define SENTRY_DOOR_CONTAINER_ITEMS_MAX 1000
 
 struct sentry_door_options {
   struct admission_options limits; // sink, budget, sizes; keys are not asked
