@@ -6,15 +6,14 @@
 #include "collector/collector.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <string.h>
 
-#include "base/json.h"
 #include "base/log.h"
+#include "collector/data_files.h"
 #include "collector/inbox.h"
+#include "collector/ingest_routes.h"
 #include "collector/observe.h"
 #include "collector/pipeline.h"
 #include "collector/project_keys.h"
@@ -37,20 +36,11 @@
 #define UI_BODY_BYTES_MAX (1u << 20)
 #define PENDING_BYTES_MAX (32u << 20)
 #define KEPT_GATHER_NS    (20 * NS_PER_MS)
-#define PATH_BYTES_MAX    4096
-#define INGEST_ROUTES_MAX 64
-
-// --- paths ----------------------------------------------------------------------------------------------------------
-
-struct paths {
-  char intake[PATH_BYTES_MAX], kept[PATH_BYTES_MAX], quarantine[PATH_BYTES_MAX], dead_letter[PATH_BYTES_MAX],
-      database[PATH_BYTES_MAX], attempt[PATH_BYTES_MAX], listening[PATH_BYTES_MAX];
-};
 
 struct collector {
   const struct options *options;
   const struct clock *clock;
-  struct paths paths;
+  struct data_files files;
   struct budget budget;
   struct disk_guard disk;
   struct metrics *metrics;
@@ -77,7 +67,7 @@ struct collector {
   const char *safe_keys[2 * OPTIONS_LIST_MAX];
   struct sentry_door *sentry_door;
   struct sentry_http *sentry_http;
-  struct http_route ingest_routes[INGEST_ROUTES_MAX];
+  struct ingest_routes ingest;
   struct observe *observe;
   struct ui_options ui;
   struct http_route ui_routes[UI_ROUTES_MAX];
@@ -86,68 +76,7 @@ struct collector {
   uint16_t grpc_port, http_port, ui_port;
 };
 
-static enum status make_directory(const char *path, struct error *error) {
-  if (mkdir(path, 0700) == 0 || errno == EEXIST) return STATUS_OK;
-  return error_set(error, STATUS_IO, "%s: %s", path, strerror(errno));
-}
-
-static enum status make_paths(struct collector *collector, struct error *error) {
-  struct paths *paths = &collector->paths;
-  char journal[PATH_BYTES_MAX];
-  const struct {
-    char *path;
-    const char *name;
-    bool is_directory;
-  } parts[] = {
-      {journal, "journal", true},
-      {paths->intake, "journal/intake", true},
-      {paths->kept, "journal/kept", true},
-      {paths->quarantine, "quarantine", true},
-      {paths->dead_letter, "dead-letter", true},
-      {paths->database, "culprit.db", false},
-      {paths->attempt, "inbox.attempt", false},
-      {paths->listening, "listening.json", false},
-  };
-  enum status status = make_directory(collector->options->data_dir, error);
-  for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && !status; i++) {
-    int len = snprintf(parts[i].path, PATH_BYTES_MAX, "%s/%s", collector->options->data_dir, parts[i].name);
-    if (len < 0 || len >= PATH_BYTES_MAX) return error_set(error, STATUS_INVALID, "data_dir: the path is too long");
-    if (parts[i].is_directory) status = make_directory(parts[i].path, error);
-  }
-  return status;
-}
-
-// Another process must not start on the same data before it finds the ports of this one.
-static enum status write_listening(struct collector *collector, struct error *error) {
-  struct collector_addresses addresses;
-  collector_get_addresses(collector, &addresses);
-  observe_set_listening(collector->observe, addresses.grpc, addresses.http, addresses.ui);
-  char url[PROJECT_DIRECTORY_URL_BYTES_MAX];
-  project_directory_format_url(collector->options, addresses.http, url);
-  project_directory_set_url(collector->projects, url);
-  struct buffer text;
-  buffer_init(&text, 4096);
-  struct json_writer writer;
-  json_writer_init(&writer, &text);
-  json_begin_object(&writer);
-  json_key(&writer, "grpc");
-  json_write_cstr(&writer, addresses.grpc);
-  json_key(&writer, "http");
-  json_write_cstr(&writer, addresses.http);
-  json_key(&writer, "ui");
-  json_write_cstr(&writer, addresses.ui);
-  json_end_object(&writer);
-  buffer_append_byte(&text, '\n');
-  // Whole or not at all: readers poll for it.
-  char temporary[PATH_BYTES_MAX + 8];
-  snprintf(temporary, sizeof(temporary), "%s.new", collector->paths.listening);
-  FILE *file = fopen(temporary, "we");
-  bool written = file && fwrite(text.ptr, 1, text.len, file) == text.len;
-  if (file && fclose(file) != 0) written = false;
-  if (written) written = rename(temporary, collector->paths.listening) == 0;
-  buffer_finish(&text);
-  return written ? STATUS_OK : error_set(error, STATUS_IO, "%s: %s", collector->paths.listening, strerror(errno));
-}
+// --- addresses -----------------------------------------------------------------------------------------------------
 
 // "host:0" with the port that was chosen.
 static void effective_address(const char *configured, uint16_t port, char *out, size_t out_bytes) {
@@ -165,14 +94,29 @@ void collector_get_addresses(const struct collector *collector, struct collector
   project_directory_format_dsn(url, collector->project.id, collector->project.key, out_addresses->sentry_dsn);
 }
 
+static enum status make_files(struct collector *collector, struct error *error) {
+  return data_files_init(&collector->files, collector->options->data_dir, error);
+}
+
+// Everything is open: who asks may know where.
+static enum status tell_addresses(struct collector *collector, struct error *error) {
+  struct collector_addresses addresses;
+  collector_get_addresses(collector, &addresses);
+  observe_set_listening(collector->observe, addresses.grpc, addresses.http, addresses.ui);
+  char url[PROJECT_DIRECTORY_URL_BYTES_MAX];
+  project_directory_format_url(collector->options, addresses.http, url);
+  project_directory_set_url(collector->projects, url);
+  return data_files_write_listening(&collector->files, addresses.grpc, addresses.http, addresses.ui, error);
+}
+
 // --- stores ---------------------------------------------------------------------------------------------------------
 
 static enum status open_journals(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
   struct journal_options intake = {
       .name = "intake",
-      .directory = collector->paths.intake,
-      .quarantine_directory = collector->paths.quarantine,
+      .directory = collector->files.intake,
+      .quarantine_directory = collector->files.quarantine,
       .sync = options->journal_sync,
       .sync_interval_ns = options->journal_sync_interval_ns,
       .segment_bytes_max = options->journal_segment_bytes,
@@ -186,7 +130,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
   // Its appends do not wait for the sync; exporters read what is synced.
   struct journal_options kept = intake;
   kept.name = "kept";
-  kept.directory = collector->paths.kept;
+  kept.directory = collector->files.kept;
   kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_ALWAYS;
   kept.gather_ns = KEPT_GATHER_NS;
   kept.bytes_max = options->journal_kept_max_bytes;
@@ -196,7 +140,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
 
 static enum status open_database(struct collector *collector, struct error *error) {
   // One for each thread that reads, so that a door never waits for a page.
-  struct database_options options = {.path = collector->paths.database,
+  struct database_options options = {.path = collector->files.database,
                                      .bytes_max = collector->options->store_max_bytes,
                                      .readers_max = DATABASE_READERS_MAX,
                                      .clock = collector->clock};
@@ -262,7 +206,7 @@ static enum status start_exporter(struct collector *collector, struct error *err
       .journal = request_store_journal(collector->requests),
       .send_unsynced = options->journal_sync == JOURNAL_SYNC_NEVER,
       .cursor_directory = collector->options->data_dir,
-      .dead_letter_directory = collector->paths.dead_letter,
+      .dead_letter_directory = collector->files.dead_letter,
       .kinds = kinds,
       .backoff_max_ns = options->otlp_max_backoff_ns,
       .transport = &otlp_transport,
@@ -288,7 +232,7 @@ static enum status start_inbox(struct collector *collector, struct error *error)
       .issues = collector->issues,
       .correlation = collector->correlation,
       .grouping = collector->grouping,
-      .attempt_path = collector->paths.attempt,
+      .attempt_path = collector->files.attempt,
       .retention_ns = collector->options->retention_events_ns,
       .clock = collector->clock,
       .metrics = collector->metrics,
@@ -516,45 +460,20 @@ static enum status open_ui(struct collector *collector, struct error *error) {
   return http_server_open(&ui, &collector->ui_server, &collector->ui_port, error);
 }
 
-// One listener, two doors: each answers for its own paths, in its own form.
-static enum status admit_ingest(void *context, const struct http_request *request, struct error *error) {
-  struct collector *collector = context;
-  return sentry_http_owns(request) ? sentry_http_admit(collector->sentry_http, request, error)
-                                   : otlp_http_admit(collector->otlp_http, request, error);
-}
-
-static void refuse_ingest(void *context, struct http_request *request, enum status status, const char *text) {
-  struct collector *collector = context;
-  if (sentry_http_owns(request)) {
-    sentry_http_refuse(collector->sentry_http, request, status, text);
-  } else {
-    otlp_http_refuse(collector->otlp_http, request, status, text);
-  }
-}
-
-static size_t fill_ingest_routes(struct collector *collector) {
-  size_t otlp_count, sentry_count;
-  const struct http_route *otlp = otlp_http_routes(collector->otlp_http, &otlp_count);
-  const struct http_route *sentry = sentry_http_routes(collector->sentry_http, &sentry_count);
-  ASSERT(otlp_count + sentry_count <= INGEST_ROUTES_MAX);
-  memcpy(collector->ingest_routes, otlp, otlp_count * sizeof(*otlp));
-  memcpy(collector->ingest_routes + otlp_count, sentry, sentry_count * sizeof(*sentry));
-  return otlp_count + sentry_count;
-}
-
 static enum status open_ingest(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
+  ingest_routes_init(&collector->ingest, collector->otlp_http, collector->sentry_http);
   struct http_server_options http = {
       .name = "http",
       .address = options->listen_http,
       .tls = tls_of(&options->tls_http),
       .metrics = collector->metrics,
-      .routes = collector->ingest_routes,
-      .route_count = fill_ingest_routes(collector),
-      .on_refusal = refuse_ingest,
-      .refusal_context = collector,
-      .admit = admit_ingest,
-      .admit_context = collector,
+      .routes = collector->ingest.routes,
+      .route_count = collector->ingest.count,
+      .on_refusal = ingest_routes_refuse,
+      .refusal_context = &collector->ingest,
+      .admit = ingest_routes_admit,
+      .admit_context = &collector->ingest,
       .budget = &collector->budget,
       .body_bytes_max = options->ingest_wire_max_bytes,
   };
@@ -581,8 +500,8 @@ static enum status open_ingest(struct collector *collector, struct error *error)
 
 static enum status start_parts(struct collector *collector, struct error *error) {
   static enum status (*const steps[])(struct collector *, struct error *) = {
-      make_paths, open_journals,  open_database, make_decisions, start_exporter, start_inbox,     start_projects,
-      make_doors, start_pipeline, make_observe,  open_ui,        open_ingest,    write_listening,
+      make_files, open_journals,  open_database, make_decisions, start_exporter, start_inbox,    start_projects,
+      make_doors, start_pipeline, make_observe,  open_ui,        open_ingest,    tell_addresses,
   };
   enum status status = STATUS_OK;
   for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]) && !status; i++) status = steps[i](collector, error);
@@ -661,6 +580,6 @@ void collector_reload(struct collector *collector, const struct options *now, co
 void collector_stop(struct collector *collector, struct intake_balance *out_balance) {
   stop_parts(collector);
   if (out_balance) *out_balance = intake_balance(collector->intake);
-  unlink(collector->paths.listening);
+  data_files_remove_listening(&collector->files);
   destroy(collector);
 }
