@@ -34,17 +34,16 @@ static void append_control(struct buffer *out, uint8_t byte) {
   }
 }
 
-// How many bytes from `at` on stand for themselves: eight at a time, then one by one. A byte is special when it is
-// below 0x20, above 0x7e, a quote or a backslash; subtracting and XOR-ing move each of these into the byte's top bit.
+// How many bytes from `at` on stand for themselves: sixteen at a time, which compilers make one comparison each, then
+// one by one.
 static size_t plain_run(struct slice text, size_t at) {
-  static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
   size_t run = at;
-  for (; run + 8 <= text.len; run += 8) {
-    uint64_t word;
-    memcpy(&word, text.ptr + run, sizeof word);
-    uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
-    uint64_t special = (word - ones * 0x20) | (word + ones) | (quote - ones) | (backslash - ones) | word;
-    if (special & tops) break;
+  for (; run + 16 <= text.len; run += 16) {
+    const uint8_t *from = text.ptr + run;
+    uint8_t special = 0;
+    for (size_t i = 0; i < 16; i++)
+      special |= (uint8_t)((from[i] < 0x20) | (from[i] > 0x7e) | (from[i] == '"') | (from[i] == '\\'));
+    if (special) break;
   }
   while (run < text.len && is_plain(text.ptr[run])) run++;
   return run - at;

@@ -122,7 +122,9 @@ static const char settings_common[] = "PRAGMA cell_size_check=ON;"
                                       "PRAGMA mmap_size=0;"
                                       "PRAGMA temp_store=MEMORY;"
                                       "PRAGMA wal_autocheckpoint=0;";
-static const char settings_write[] = "PRAGMA journal_mode=WAL;"
+// Pages of 8 KiB: a compressed event is one or two of them. They are chosen when the file is made.
+static const char settings_write[] = "PRAGMA page_size=8192;"
+                                     "PRAGMA journal_mode=WAL;"
                                      "PRAGMA synchronous=FULL;"
                                      "PRAGMA journal_size_limit=67108864;"
                                      "PRAGMA secure_delete=FAST;"
