@@ -64,6 +64,17 @@ function faults() {
   )) {
     if (shown(element) && !name(element)) found.push(`no name: ${where(element)}`);
   }
+  for (const box of document.querySelectorAll('input[type="checkbox"], input[type="radio"]')) {
+    const {left, right, top, bottom} = box.getBoundingClientRect();
+    const range = document.createRange();
+    const covered = rect => rect.left < right && rect.right > left && rect.top < bottom && rect.bottom > top;
+    const texts = document.createTreeWalker(box.closest('td, li, label') ?? document.body, NodeFilter.SHOW_TEXT);
+    while (shown(box) && texts.nextNode()) {
+      range.selectNodeContents(texts.currentNode);
+      if ([...range.getClientRects()].some(covered))
+        found.push(`a box covers text: ${where(texts.currentNode.parentElement)}`);
+    }
+  }
   for (const element of document.querySelectorAll('[aria-controls], [aria-labelledby], [aria-activedescendant]')) {
     for (const attribute of ['aria-controls', 'aria-labelledby', 'aria-activedescendant']) {
       for (const id of (element.getAttribute(attribute) ?? '').split(/\s+/).filter(Boolean)) {
