@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/table.h"
 #include "collector/inbox_event.h"
+#include "collector/project_names.h"
 #include "processor/exception.h"
 #include "proto/otlp_scan.h"
 #include "store/event_summary.h"
@@ -37,6 +38,7 @@ static const struct otlp_limits scan_limits = {
 struct inbox_record {
   struct inbox_record_options options;
   struct inbox_grouping *grouping_of;
+  struct project_names *names;
   struct arena arena;
   struct buffer body, text;
   struct json_parser *parser;
@@ -59,6 +61,7 @@ struct inbox_record *inbox_record_create(const struct inbox_record_options *opti
   reader->options = *options;
   reader->grouping_of = inbox_grouping_create(&(struct inbox_grouping_options){
       .database = options->database, .clock = options->clock, .program = options->grouping});
+  reader->names = project_names_create(options->database);
   arena_init(&reader->arena, ARENA_BYTES_MAX);
   buffer_init(&reader->body, BODY_BYTES_MAX);
   buffer_init(&reader->text, 2 * DOCUMENT_BYTES_MAX);
@@ -70,6 +73,7 @@ struct inbox_record *inbox_record_create(const struct inbox_record_options *opti
 void inbox_record_destroy(struct inbox_record *reader) {
   if (!reader) return;
   inbox_grouping_destroy(reader->grouping_of);
+  project_names_destroy(reader->names);
   arena_finish(&reader->arena);
   buffer_finish(&reader->body);
   buffer_finish(&reader->text);
@@ -142,6 +146,14 @@ static struct slice request_id_of_item(const struct inbox_record *reader) {
   return (struct slice){0};
 }
 
+// An event of an SDK that does not say which service it is of is of its project (proto/sentry_service). Here, not where
+// it is digested: so it holds for records of earlier versions too.
+static void hand_on(struct inbox_record *reader, struct issue_event *event) {
+  if (event->source == ISSUE_SOURCE_SDK && event->service.len == 0)
+    event->service = project_names_find(reader->names, event->project);
+  reader->enough = !reader->options.take(reader->options.context, event);
+}
+
 static void take(struct inbox_record *reader, const struct exception_found *found) {
   if (reader->enough) return;
   struct sentry_event event = found->event;
@@ -167,7 +179,7 @@ static void take(struct inbox_record *reader, const struct exception_found *foun
     return;
   }
   inbox_event_split(buffer_slice(&reader->text), &mine->event);
-  reader->enough = !reader->options.take(reader->options.context, &mine->event);
+  hand_on(reader, &mine->event);
 }
 
 // --- records ---------------------------------------------------------------------------------------------------------
@@ -227,7 +239,7 @@ static enum status read_digested(struct inbox_record *reader, struct slice summa
     if (status != STATUS_OK) return error_set(error, status, "the record's body cannot be read");
     inbox_event_split(body, event);
   }
-  reader->enough = !reader->options.take(reader->options.context, event);
+  hand_on(reader, event);
   return STATUS_OK;
 }
 

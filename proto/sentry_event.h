@@ -70,7 +70,7 @@ struct sentry_event {
   struct slice platform, level, logger, transaction, culprit, server_name, release, dist, environment, type, title,
       checksum;
   struct slice message, message_formatted, message_params_json; // logentry
-  struct slice service;                                         // service.name, also written as tag "service"
+  struct slice service;                                         // proto/sentry_service; also written as tag "service"
   struct sentry_exception *exceptions;                          // oldest cause first, the one raised last
   uint32_t exception_count;
   uint32_t main_exception; // index + 1 of a marked main exception, 0: the last

@@ -7,6 +7,7 @@
 #include "proto/sentry_event.h"
 #include "proto/sentry_event_reader.h"
 #include "proto/sentry_event_stack.h"
+#include "proto/sentry_service.h"
 
 #define TAGS_MAX            200
 #define TAG_CHARS_MAX       200
@@ -329,12 +330,15 @@ static void read_contexts(struct sentry_event_reader *reader, struct json_value 
   struct json_value trace = json_get(contexts, "trace");
   event->trace_id = read_hex_id(reader, json_get(trace, "trace_id"), TRACE_ID_HEX_DIGITS);
   event->span_id = read_hex_id(reader, json_get(trace, "span_id"), SPAN_ID_HEX_DIGITS);
+}
+
+// The tags as they were read may be numbers, or were cut.
+static void read_service(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
   event->service = sentry_event_tag(event, "service");
-  if (event->service.len == 0) {
-    struct json_value resource = json_get(json_get(contexts, "otel"), "resource");
+  if (event->service.len == 0) event->service = sentry_event_tag(event, "service.name");
+  if (event->service.len == 0)
     event->service =
-        first_line(sentry_event_reader_text(reader, json_get(resource, "service.name"), "service.name", TAG_CHARS_MAX));
-  }
+        sentry_event_reader_cut(reader, arena_copy(reader->arena, sentry_service_of_event(root)), TAG_CHARS_MAX);
 }
 
 static void read_user(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
@@ -419,6 +423,7 @@ enum status sentry_event_parse(struct json_value root, struct arena *arena, stru
   read_fingerprint(&reader, json_get(root, "fingerprint"), &event);
   read_message(&reader, root, &event);
   read_contexts(&reader, root, &event);
+  read_service(&reader, root, &event);
   read_user(&reader, root, &event);
   read_objects(&reader, root, &event);
   read_request_id(&reader, root, sentry_event_reader_member(root, "request", "sentry.interfaces.Http"), &event);

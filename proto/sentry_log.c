@@ -8,6 +8,7 @@
 #include "proto/sentry_attribute.h"
 #include "proto/sentry_document.h"
 #include "proto/sentry_event_reader.h"
+#include "proto/sentry_service.h"
 #include "proto/wire.h"
 
 enum { LOG_RECORDS = 2, SCOPE_LOGS = 2, ATTRIBUTES = 6, TRACE_BYTES = 16, SPAN_BYTES = 8 };
@@ -84,6 +85,7 @@ enum status sentry_log_write(struct json_value container, const struct sentry_lo
   struct sentry_attribute_resource resource = {0};
   struct json_iter iter = json_iterate(items);
   if (json_array_next(&iter, &item)) sentry_attribute_read_resource(json_get(item, "attributes"), &resource);
+  if (resource.service.len == 0) resource.service = sentry_service_of_release(resource.release);
   if (resource.service.len == 0) resource.service = source->service;
   size_t before = out->len;
   uint32_t logs = 0, faulty = 0;

@@ -18,6 +18,7 @@
 #include "proto/sentry_attribute.h"
 #include "proto/sentry_document.h"
 #include "proto/sentry_event_reader.h"
+#include "proto/sentry_service.h"
 #include "proto/wire.h"
 
 enum { ATTRIBUTES = 9, LINKS = 13, STATUS = 15, SCOPE_SPANS = 2, SPANS = 2, TRACE_BYTES = 16, SPAN_BYTES = 8 };
@@ -176,10 +177,9 @@ static struct slice first_of(struct slice preferred, struct slice otherwise) {
 }
 
 static void put_event_resource(struct json_value event, struct slice service, struct buffer *out) {
-  struct json_value contexts = json_get(event, "contexts"), tags = json_get(event, "tags");
-  struct json_value otel = json_get(json_get(contexts, "otel"), "resource"), sdk = json_get(event, "sdk");
+  struct json_value sdk = json_get(event, "sdk");
   struct sentry_attribute_resource resource = {
-      .service = first_of(json_string(json_get(otel, "service.name")), json_string(json_get(tags, "service"))),
+      .service = first_of(sentry_service_of_event(event), service),
       .release = json_string(json_get(event, "release")),
       .environment = json_string(json_get(event, "environment")),
       .server_name = json_string(json_get(event, "server_name")),
@@ -187,8 +187,6 @@ static void put_event_resource(struct json_value event, struct slice service, st
       .sdk_version = json_string(json_get(sdk, "version")),
       .language = json_string(json_get(event, "platform")),
   };
-  resource.service = first_of(resource.service, json_string(json_get(json_get(contexts, "app"), "app_name")));
-  resource.service = first_of(resource.service, service);
   sentry_attribute_put_resource(out, 1, &resource);
 }
 
@@ -303,6 +301,7 @@ enum status sentry_trace_write_spans(struct json_value container, const struct s
   struct sentry_attribute_resource resource = {0};
   struct json_iter iter = json_iterate(items);
   if (json_array_next(&iter, &item)) sentry_attribute_read_resource(json_get(item, "attributes"), &resource);
+  resource.service = first_of(resource.service, sentry_service_of_release(resource.release));
   resource.service = first_of(resource.service, source->service);
   struct sentry_trace_counts counts = {0};
   size_t before = out->len;

@@ -10,6 +10,7 @@
 #include "proto/otlp_json.h"
 #include "proto/sentry_json.h"
 #include "proto/sentry_log.h"
+#include "proto/sentry_service.h"
 #include "proto/sentry_trace.h"
 
 void sentry_convert_init(struct sentry_convert *convert, const struct sentry_convert_options *options) {
@@ -143,7 +144,8 @@ static enum status take_otel_log(struct sentry_convert *convert, struct slice te
                                         "\"value\":{\"stringValue\":");
   struct json_writer json;
   json_writer_init(&json, &convert->scratch);
-  json_write_cstr(&json, convert->options.project->name);
+  struct slice service = sentry_service_of_log_record(record);
+  json_write_string(&json, service.len > 0 ? service : slice_from_cstr(convert->options.project->name));
   buffer_append_cstr(&convert->scratch, "}}]},\"scopeLogs\":[{\"logRecords\":[");
   json_write_value(&convert->scratch, record);
   buffer_append_cstr(&convert->scratch, "]}]}]}");

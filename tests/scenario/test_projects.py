@@ -6,6 +6,7 @@ import sqlite3
 
 import pytest
 import sentry_sdk
+import sentry_sdk.logger
 
 import otlp_messages as otlp
 from culprit_process import run
@@ -74,6 +75,44 @@ def test_a_project_made_over_the_api_works_at_once(running):
     assert code == 0 and project["dsn"] in printed
     listed = culprit.api("/projects")["projects"]
     assert listed[1]["keys"] == project["keys"] and culprit.api("/projects/shop") == project
+
+
+def test_an_sdk_that_names_no_service_is_its_project(running):
+    """The same in the list of errors, its filter, the event and the request with its spans and logs."""
+    culprit = running.start()
+    project = make_project(culprit, "shop")
+    request_id = "request-of-no-service"
+    with sentry_sdk.new_scope():
+        client = sentry_sdk.Client(dsn=project["dsn"], traces_sample_rate=1.0, enable_logs=True, release="9f2c1d7",
+                                   default_integrations=False)
+        scope = sentry_sdk.get_current_scope()
+        scope.set_client(client)
+        with sentry_sdk.start_transaction(op="task", name="price all") as transaction:
+            transaction.set_data("request_id", request_id)
+            scope.set_tag("request_id", request_id)
+            sentry_sdk.logger.error("no price", attributes={"request_id": request_id})
+            sentry_sdk.capture_exception(LookupError("no price"))
+        scope.set_tag("service", "pricing")
+        sentry_sdk.capture_exception(ArithmeticError("no sum"))
+        client.close(timeout=10)
+    issue = culprit.wait_issue(10, type="LookupError")
+    assert issue["services"] == ["shop"]
+    assert culprit.wait_issue(10, type="ArithmeticError")["services"] == ["pricing"]
+    found = {service: [each["type"] for each in culprit.api(f"/issues?service={service}")["issues"]]
+             for service in ("shop", "pricing")}
+    assert "LookupError" in found["shop"] and found["pricing"] == ["ArithmeticError"]
+    assert set(culprit.api("/issues")["services"]) == {"shop", "pricing"}
+    [listed] = culprit.api(f"/issues/{issue['id']}/events")["events"]
+    assert listed["service"] == "shop" and culprit.event(listed["event_id"])["service"] == "shop"
+
+    def whole():
+        request = culprit.find(request_id)
+        return request if request["spans"] and request["logs"] and len(request["events"]) == 2 else None
+
+    request = wait_until(whole, 15, "the request with its span, log and errors")
+    assert {each["service"] for kind in ("spans", "logs") for each in request[kind]} == {"shop"}
+    assert {each["title"]: each["service"] for each in request["events"]} == {
+        "LookupError: no price": "shop", "ArithmeticError: no sum": "pricing"}
 
 
 def test_keys_come_and_go_at_once(running):

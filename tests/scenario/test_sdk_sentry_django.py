@@ -151,7 +151,7 @@ def test_a_transaction_is_a_request_of_spans(shop):
     assert root["attributes"]["http.response.status_code"] == 200
     assert root["attributes"]["url.full"] == f"http://127.0.0.1:{shop.port}/orders/18"
     assert root["resource"]["deployment.environment.name"] == "staging"
-    assert root["resource"]["service.version"] == "django-shop@2.0.1"
+    assert root["resource"]["service.version"] == "django-shop@2.0.1" and root["service"] == "django-shop"
     assert root["resource"]["telemetry.sdk.name"] == "sentry.python.django"
     [query] = [span for span in spans if span["name"].startswith("SELECT")]
     assert query["name"] == "SELECT %s + 1" and query["kind"] == "client"

@@ -131,7 +131,7 @@ def test_feedback(culprit):
     mine = [f for f in culprit.api("/feedback", project="default", limit=200)["feedback"] if word in f["message"]]
     assert [f["id"] for f in mine] == [told["alone_id"], told["feedback_id"]]
     assert mine[0]["event_id"] is None and mine[0]["issue_id"] is None
-    assert culprit.api("/feedback", project="nobody")["feedback"] == []
+    assert culprit.api("/feedback", project="nobody", code=400)["error"]["field"] == "project"
     first = culprit.api("/feedback", limit=1)
     second = culprit.api("/feedback", limit=1, cursor=first["next"])
     assert first["feedback"] != second["feedback"]

@@ -162,7 +162,7 @@ def test_a_transaction_with_a_request_to_itself(shop):
         assert span["attributes"]["sentry.op"] == "http.server" and span["status"] in ("unset", "ok")
         assert span["attributes"]["http.response.status_code"] == 200
         assert span["attributes"]["http.request.method"] == "GET"
-        assert span["resource"]["service.version"] == "shop-node@5.0.0"
+        assert span["resource"]["service.version"] == "shop-node@5.0.0" and span["service"] == "shop-node"
         assert span["resource"]["deployment.environment.name"] == "staging"
         assert span["resource"]["telemetry.sdk.name"] == "sentry.javascript.node"
     priced = named["price the order"]
@@ -183,4 +183,4 @@ def test_a_log(shop):
     assert log["attributes"]["sentry.message.template"] == "disk %s is full"
     assert log["attributes"]["sentry.message.parameter.0"] == "d1" and log["attributes"]["free"] == 0
     assert log["attributes"]["password"] == FILTERED
-    assert log["resource"]["service.version"] == "shop-node@5.0.0"
+    assert log["resource"]["service.version"] == "shop-node@5.0.0" and log["service"] == "shop-node"

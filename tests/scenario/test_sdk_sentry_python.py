@@ -55,6 +55,7 @@ def test_an_exception_is_an_issue_with_all_the_sdk_knows(shop):
     assert issue["count"] == 1 and issue["level"] == "error" and issue["platform"] == "python"
     assert issue["environments"] == ["staging"] and issue["releases"] == ["shop@1.4.2"]
     assert event["source"] == "sdk" and event["request_id"] == request_id
+    assert event["service"] == "shop" and issue["services"] == ["shop"]  # of its release
 
     document = event["document"]
     cause, raised = document["exception"]["values"]
@@ -87,7 +88,7 @@ def test_the_request_page_shows_spans_and_the_event(shop):
     [root] = [span for span in found["spans"] if span["attributes"].get("sentry.op") == "http.server"]
     assert root["name"] == "/price/{item}" and root["kind"] == "server" and root["status"] == "error"
     assert root["status_message"] == "internal_error" and root["parent_span_id"] is None
-    assert root["resource"]["service.version"] == "shop@1.4.2" and root["service"] == "default"
+    assert root["resource"]["service.version"] == "shop@1.4.2" and root["service"] == "shop"
     assert root["resource"]["deployment.environment.name"] == "staging"
     assert 0 < int(root["end_ns"]) - int(root["start_ns"]) < 20_000_000_000
     [event] = found["events"]

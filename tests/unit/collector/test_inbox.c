@@ -130,10 +130,11 @@ static int teardown(void **state) {
 
 // --- what is appended ------------------------------------------------------------------------------------------------
 
-static void append(struct fixture *fixture, enum journal_kind kind, struct slice section, struct slice body) {
+static void append_to(struct fixture *fixture, uint32_t project, enum journal_kind kind, struct slice section,
+                      struct slice body) {
   struct error error = {0};
   struct journal_entry entry = {.kind = kind,
-                                .project = PROJECT_STORE_DEFAULT,
+                                .project = project,
                                 .item_count = 1,
                                 .received_ns = clock_wall_ns(clock_system()),
                                 .section = section,
@@ -141,6 +142,10 @@ static void append(struct fixture *fixture, enum journal_kind kind, struct slice
   assert_int_equal(journal_append(fixture->journal, &entry, NULL, NULL, &error), STATUS_OK);
   assert_int_equal(journal_flush(fixture->journal), STATUS_OK);
   fixture->appended++;
+}
+
+static void append(struct fixture *fixture, enum journal_kind kind, struct slice section, struct slice body) {
+  append_to(fixture, PROJECT_STORE_DEFAULT, kind, section, body);
 }
 
 // OTLP/JSON, as a receiver would store it.
@@ -241,18 +246,21 @@ static void append_event(struct fixture *fixture, const char *json) {
 }
 
 // An event of an SDK as intake appends it: its summary in the section, its text as the body.
-static void append_digested(struct fixture *fixture, const char *json) {
+static void append_digested_to(struct fixture *fixture, uint32_t project, const char *json) {
   const struct inbox_grouping_options grouping = {
       .database = fixture->database, .clock = clock_system(), .program = fixture->grouping};
-  const struct event_digest_options options = {.project = PROJECT_STORE_DEFAULT,
-                                               .received_ns = clock_wall_ns(clock_system())};
+  const struct event_digest_options options = {.project = project, .received_ns = clock_wall_ns(clock_system())};
   struct event_digest_pool *pool = event_digest_pool_create(&grouping);
   struct event_digest *digest = event_digest_take(pool);
   struct event_digest_record record;
   assert_int_equal(event_digest_make(digest, &options, slice_from_cstr(json), &record, NULL), STATUS_OK);
-  append(fixture, JOURNAL_EVENTS, record.section, record.body);
+  append_to(fixture, project, JOURNAL_EVENTS, record.section, record.body);
   event_digest_give(pool, digest);
   event_digest_pool_destroy(pool);
+}
+
+static void append_digested(struct fixture *fixture, const char *json) {
+  append_digested_to(fixture, PROJECT_STORE_DEFAULT, json);
 }
 
 // --- what came out ---------------------------------------------------------------------------------------------------
@@ -608,6 +616,39 @@ static void what_the_door_digested_is_counted_and_stored(void **state) {
   stop(fixture);
 }
 
+// An event of an SDK is of the service it names, else of its project, also when the inbox parses it itself; an
+// exception of OpenTelemetry is of the service of its resource alone.
+static void every_event_of_an_sdk_has_a_service(void **state) {
+  struct fixture *fixture = *state;
+  struct project shop;
+  struct error error = {0};
+  start(fixture);
+  assert_int_equal(project_store_create(fixture->database, clock_system(), SLICE_LITERAL("shop"), &shop, &error),
+                   STATUS_OK);
+  append_digested(fixture, "{\"event_id\":\"00000000000000000000000000000001\",\"message\":\"a\"}");
+  append_digested_to(fixture, shop.id, "{\"event_id\":\"00000000000000000000000000000002\",\"message\":\"b\"}");
+  append_digested_to(fixture, shop.id,
+                     "{\"event_id\":\"00000000000000000000000000000003\",\"message\":\"c\",\"release\":\"cart@1.2\"}");
+  append_digested_to(fixture, shop.id,
+                     "{\"event_id\":\"00000000000000000000000000000004\",\"message\":\"d\",\"release\":\"cart@1.2\","
+                     "\"tags\":{\"service\":\"pay\"}}");
+  append_event(fixture, "{\"event_id\":\"00000000000000000000000000000005\",\"message\":\"e\"}");
+  append_digested_to(fixture, 99, "{\"event_id\":\"00000000000000000000000000000006\",\"message\":\"f\"}");
+  settle(fixture);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM event"), 6);
+  static const char *const services[] = {"default", "shop", "cart", "pay", "default"};
+  for (int i = 0; i < 5; i++) {
+    char sql[200];
+    snprintf(sql, sizeof sql, "SELECT count(*) FROM event WHERE hex(event_id) LIKE '%%%d' AND service = '%s'", i + 1,
+             services[i]);
+    if (ask(fixture, sql) != 1) fail_msg("event %d is not of %s", i + 1, services[i]);
+  }
+  assert_int_equal(ask(fixture, "SELECT service IS NULL FROM event WHERE project_id = 99"), 1); // it is not there
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM known_value WHERE key = 'service'"), 4);
+  assert_int_equal(ask(fixture, "SELECT count(*) FROM issue_tag WHERE key = 'service' AND value = 'shop'"), 1);
+  stop(fixture);
+}
+
 // A record that says it has a summary and has none that can be read is put aside, the next one is taken.
 static void a_broken_summary_is_put_aside(void **state) {
   struct fixture *fixture = *state;
@@ -633,6 +674,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       INBOX_TEST(an_exception_becomes_an_issue),
       INBOX_TEST(what_the_door_digested_is_counted_and_stored),
+      INBOX_TEST(every_event_of_an_sdk_has_a_service),
       INBOX_TEST(a_broken_summary_is_put_aside),
       INBOX_TEST(healthy_records_move_the_cursor_only),
       INBOX_TEST(span_event_and_log_are_one_event),

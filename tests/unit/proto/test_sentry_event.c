@@ -290,6 +290,13 @@ static void reads_correlation(void **state) {
   assert_int_equal(event->trace_id.len, 0);
   event = parse(fixture, "{\"tags\":{\"request_id\":\"r-3\"},\"extra\":{\"request_id\":\"r-4\"}}");
   assert_text(event->request_id, "r-3");
+  assert_int_equal(event->service.len, 0);
+  event = parse(fixture, "{\"tags\":{\"service\":77},\"release\":\"shop@1.2\"}");
+  assert_text(event->service, "77");
+  event = parse(fixture, "{\"tags\":{\"service.name\":\"worker\"},\"release\":\"shop@1.2\"}");
+  assert_text(event->service, "worker");
+  event = parse(fixture, "{\"release\":\"shop@1.2\"}");
+  assert_text(event->service, "shop");
 }
 
 static void reads_fingerprints(void **state) {

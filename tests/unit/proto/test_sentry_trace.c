@@ -5,6 +5,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -194,12 +195,50 @@ static void test_logs(void **state) {
   finish(&f);
 }
 
+// Spans and logs that do not name their service are of the package of their release, else of the project.
+static void test_a_release_names_the_service(void **state) {
+  (void)state;
+  static const struct {
+    const char *attributes, *service;
+  } cases[] = {
+      {"\"sentry.release\":{\"value\":\"cart@2.1\",\"type\":\"string\"}", "cart"},
+      {"\"sentry.release\":{\"value\":\"2.1\",\"type\":\"string\"}", "shop"},
+      {"\"service.name\":{\"value\":\"own\",\"type\":\"string\"},"
+       "\"sentry.release\":{\"value\":\"cart@2.1\",\"type\":\"string\"}",
+       "own"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    struct fixture f;
+    struct sentry_trace_counts counts;
+    uint32_t logs, faulty;
+    char text[600];
+    snprintf(text, sizeof text,
+             "{\"items\":[{\"trace_id\":\"" TRACE "\",\"span_id\":\"" ROOT "\",\"name\":\"n\",\"start_timestamp\":"
+             "1795253400,\"end_timestamp\":1795253401,\"body\":\"b\",\"attributes\":{%s}}]}",
+             cases[i].attributes);
+    begin(&f, text);
+    const struct sentry_trace_source from = {.service = SLICE_LITERAL("shop")};
+    assert_int_equal(sentry_trace_write_spans(f.root, &from, &f.out, &counts, NULL), STATUS_OK);
+    otlp_scan_init(&f.scan, OTLP_TRACES, buffer_slice(&f.out), NULL);
+    next(&f);
+    assert_text(f.item.resource, OTLP_RESOURCE_ATTRIBUTES, "service.name", cases[i].service);
+    buffer_clear(&f.out);
+    const struct sentry_log_source log_from = {.service = SLICE_LITERAL("shop")};
+    assert_int_equal(sentry_log_write(f.root, &log_from, &f.out, &logs, &faulty), STATUS_OK);
+    otlp_scan_init(&f.scan, OTLP_LOGS, buffer_slice(&f.out), NULL);
+    next(&f);
+    assert_text(f.item.resource, OTLP_RESOURCE_ATTRIBUTES, "service.name", cases[i].service);
+    finish(&f);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_a_transaction_is_a_root_and_its_children),
       cmocka_unit_test(test_a_transaction_without_ids_or_times_is_refused),
       cmocka_unit_test(test_spans_of_version_2),
       cmocka_unit_test(test_logs),
+      cmocka_unit_test(test_a_release_names_the_service),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
