@@ -204,23 +204,26 @@ static enum status discard_metrics(struct waiting *waiting, struct slice wire, s
 }
 
 // STATUS_OK: `waiting` is finished or will be.
-static enum status submit(struct waiting *waiting, struct slice wire, struct error *error) {
+static enum status submit(struct waiting *waiting, const struct otlp_door_request *request, struct slice wire,
+                          struct error *error) {
   static const enum journal_kind kinds[] = {
       [OTLP_TRACES] = JOURNAL_TRACES, [OTLP_LOGS] = JOURNAL_LOGS, [OTLP_METRICS] = JOURNAL_METRICS};
   const struct otlp_door_options *options = &waiting->door->options;
   const struct sink *sink = &options->limits.sink;
+  enum status status = request->judge ? request->judge(waiting->context, wire, error) : STATUS_OK;
+  if (status != STATUS_OK) return status;
   if (waiting->signal == OTLP_METRICS && !options->forward_metrics) return discard_metrics(waiting, wire, error);
   return sink->submit(sink->context, kinds[waiting->signal], waiting->project, wire, on_stored, waiting, error);
 }
 
-static enum status submit_text(struct waiting *waiting, enum otlp_encoding encoding, struct slice text,
+static enum status submit_text(struct waiting *waiting, const struct otlp_door_request *request, struct slice text,
                                struct error *error) {
-  if (encoding == OTLP_PROTOBUF) return submit(waiting, text, error);
+  if (request->encoding == OTLP_PROTOBUF) return submit(waiting, request, text, error);
   struct otlp_door *door = waiting->door;
   struct admission_body wire;
   enum status status = translate(door, waiting->signal, text, &wire, error);
   if (status != STATUS_OK) return status;
-  status = submit(waiting, buffer_slice(&wire.buffer), error);
+  status = submit(waiting, request, buffer_slice(&wire.buffer), error);
   admission_release(door->admission, &wire);
   return status;
 }
@@ -232,12 +235,12 @@ static enum status submit_body(struct waiting *waiting, const struct otlp_door_r
       return error_set(error, STATUS_TOO_LARGE, "the body is over the limit of %zu bytes",
                        admission_decoded_bytes_max(door->admission));
     }
-    return submit_text(waiting, request->encoding, request->body, error);
+    return submit_text(waiting, request, request->body, error);
   }
   struct admission_body decoded;
   enum status status = admission_decode(door->admission, request->content, request->body, &decoded, error);
   if (status != STATUS_OK) return status;
-  status = submit_text(waiting, request->encoding, buffer_slice(&decoded.buffer), error);
+  status = submit_text(waiting, request, buffer_slice(&decoded.buffer), error);
   admission_release(door->admission, &decoded);
   return status;
 }

@@ -45,6 +45,9 @@ struct otlp_door_request {
   enum encoding content;       // of the body
   uint32_t project;            // 0: the door's
   struct slice body;
+  // Asked with the message in wire form, not validated yet, before it is handed on: anything but STATUS_OK, with words,
+  // is the request's end. With done's context. May be NULL.
+  enum status (*judge)(void *context, struct slice wire, struct error *error);
 };
 // Called exactly once per otlp_door_take, from any thread, maybe before it returns; must not block. response with
 // STATUS_OK only, error otherwise; both are valid during the call.

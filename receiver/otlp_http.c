@@ -44,8 +44,7 @@ static bool signal_of(const struct http_request *request, enum otlp_signal *out_
   return false;
 }
 
-// The media type without its parameters.
-static bool encoding_of(const struct http_request *request, enum otlp_encoding *out_encoding) {
+bool otlp_http_encoding(const struct http_request *request, enum otlp_encoding *out_encoding) {
   struct slice type = http_request_header(request, "content-type");
   type = slice_trim(slice_sub(type, 0, slice_find_byte(type, ';')));
   if (slice_equal_ignore_case(type, SLICE_LITERAL("application/x-protobuf"))) {
@@ -178,7 +177,7 @@ static void on_export(void *context, struct http_request *request) {
   struct otlp_door_request take = {
       .signal = endpoint->signal, .transport = OTLP_DOOR_HTTP, .body = http_request_body(request)};
   // admit has seen both headers already.
-  bool served = encoding_of(request, &take.encoding) &&
+  bool served = otlp_http_encoding(request, &take.encoding) &&
                 encoding_parse(slice_trim(http_request_header(request, "content-encoding")), &take.content);
   ASSERT(served);
   struct waiting *waiting = malloc(sizeof(*waiting));
@@ -200,7 +199,7 @@ enum status otlp_http_admit(void *context, const struct http_request *request, s
                                        http_request_header(request, "x-culprit-key"), error);
   if (status != STATUS_OK) return status;
   enum otlp_encoding encoding;
-  if (!encoding_of(request, &encoding)) {
+  if (!otlp_http_encoding(request, &encoding)) {
     return error_set(error, STATUS_UNSUPPORTED, "Content-Type: application/x-protobuf and application/json are served");
   }
   enum encoding content;
@@ -215,7 +214,7 @@ void otlp_http_refuse(void *context, struct http_request *request, enum status s
   struct otlp_http *http = context;
   enum otlp_signal signal;
   enum otlp_encoding encoding = OTLP_JSON;
-  encoding_of(request, &encoding);
+  otlp_http_encoding(request, &encoding);
   if (signal_of(request, &signal)) {
     otlp_door_count_refusal(http->options.door, signal, OTLP_DOOR_HTTP, status);
     add_cors_headers(http, request);

@@ -27,6 +27,9 @@ struct otlp_http_options {
 
 struct otlp_http;
 
+// What Content-Type names, without its parameters; false when it is not served.
+bool otlp_http_encoding(const struct http_request *request, enum otlp_encoding *out_encoding);
+
 // STATUS_INVALID when the CORS headers do not fit into one header line.
 enum status otlp_http_create(const struct otlp_http_options *options, struct otlp_http **out_http, struct error *error);
 void otlp_http_destroy(struct otlp_http *http);

@@ -88,10 +88,10 @@ static const char *words_of(enum status status, const struct error *error) {
   return error && error->text[0] ? error->text : status_name(status);
 }
 
-void reply_otlp_http_failure(struct http_request *request, enum otlp_encoding encoding, enum status status,
-                             const struct error *error) {
+// retry_seconds 0: it must not be repeated.
+static void reply_otlp_http(struct http_request *request, enum otlp_encoding encoding, enum status status,
+                            uint32_t retry_seconds, const struct error *error) {
   ASSERT(status != STATUS_OK);
-  uint32_t retry_seconds = reply_is_retryable(status) ? reply_retry_seconds() : 0;
   if (retry_seconds) {
     char text[16];
     snprintf(text, sizeof(text), "%u", retry_seconds);
@@ -103,6 +103,17 @@ void reply_otlp_http_failure(struct http_request *request, enum otlp_encoding en
   write_status(encoding, status, words_of(status, error), retry_seconds, &body);
   http_request_reply(request, code_of(status).http, reply_content_type(encoding), buffer_slice(&body));
   buffer_finish(&body);
+}
+
+void reply_otlp_http_failure(struct http_request *request, enum otlp_encoding encoding, enum status status,
+                             const struct error *error) {
+  reply_otlp_http(request, encoding, status, reply_is_retryable(status) ? reply_retry_seconds() : 0, error);
+}
+
+void reply_otlp_http_limited(struct http_request *request, enum otlp_encoding encoding, uint32_t seconds,
+                             const struct error *error) {
+  ASSERT(seconds > 0);
+  reply_otlp_http(request, encoding, STATUS_RATE_LIMITED, seconds, error);
 }
 
 void reply_otlp_http_success(struct http_request *request, enum otlp_encoding encoding, enum otlp_signal signal,

@@ -28,6 +28,9 @@ const char *reply_content_type(enum otlp_encoding encoding);
 // status asks for. error may be NULL.
 void reply_otlp_http_failure(struct http_request *request, enum otlp_encoding encoding, enum status status,
                              const struct error *error);
+// 429 in the same form, with so many seconds to wait. error may be NULL.
+void reply_otlp_http_limited(struct http_request *request, enum otlp_encoding encoding, uint32_t seconds,
+                             const struct error *error);
 // The Export response, gzipped when `accept_gzip` and it is smaller then.
 void reply_otlp_http_success(struct http_request *request, enum otlp_encoding encoding, enum otlp_signal signal,
                              const struct otlp_response *response, bool accept_gzip);

@@ -64,6 +64,10 @@ const struct sentry_auth_directory *sentry_door_directory(const struct sentry_do
   return &door->options.directory;
 }
 
+struct sentry_limit *sentry_door_limit(const struct sentry_door *door) {
+  return door->options.limit;
+}
+
 enum status sentry_door_check_ready(const struct sentry_door *door, struct error *error) {
   return admission_check_ready(door->admission, error);
 }

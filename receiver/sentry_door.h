@@ -42,6 +42,7 @@ struct sentry_door *sentry_door_create(const struct sentry_door_options *options
 void sentry_door_destroy(struct sentry_door *door);
 
 const struct sentry_auth_directory *sentry_door_directory(const struct sentry_door *door);
+struct sentry_limit *sentry_door_limit(const struct sentry_door *door); // NULL: none
 enum status sentry_door_check_ready(const struct sentry_door *door, struct error *error);
 // Counts a request that never reached sentry_door_take.
 void sentry_door_count_refusal(struct sentry_door *door, enum status status);

@@ -7,7 +7,9 @@
 
 #include <stdlib.h>
 
+#include "receiver/otlp_http.h"
 #include "receiver/reply.h"
+#include "receiver/sentry_otlp.h"
 #include "receiver/sentry_reply.h"
 #include "receiver/sentry_side.h"
 
@@ -35,7 +37,7 @@ struct endpoint {
 
 struct sentry_http {
   struct sentry_door *door;
-  struct otlp_door *otlp;
+  struct sentry_otlp otlp;
   struct endpoint endpoints[PATHS];
   struct http_route routes[SENTRY_HTTP_ROUTES_MAX];
   size_t route_count;
@@ -51,13 +53,6 @@ bool sentry_http_owns(const struct http_request *request) {
 static struct slice media_type(const struct http_request *request) {
   struct slice type = http_request_header(request, "content-type");
   return slice_trim(slice_sub(type, 0, slice_find_byte(type, ';')));
-}
-
-static bool otlp_encoding_of(const struct http_request *request, enum otlp_encoding *out_encoding) {
-  struct slice type = media_type(request);
-  bool is_json = slice_equal_ignore_case(type, SLICE_LITERAL("application/json"));
-  *out_encoding = is_json ? OTLP_JSON : OTLP_PROTOBUF;
-  return is_json || slice_equal_ignore_case(type, SLICE_LITERAL("application/x-protobuf"));
 }
 
 static bool content_of(const struct http_request *request, enum encoding *out_content) {
@@ -107,7 +102,7 @@ enum status sentry_http_admit(void *context, const struct http_request *request,
   enum status status = check_key(http, request, path, &project, error);
   if (status != STATUS_OK) return status;
   enum otlp_encoding encoding;
-  if (path->kind == PATH_OTLP && !otlp_encoding_of(request, &encoding)) {
+  if (path->kind == PATH_OTLP && !otlp_http_encoding(request, &encoding)) {
     return error_set(error, STATUS_UNSUPPORTED, "Content-Type: application/x-protobuf and application/json are served");
   }
   enum encoding content;
@@ -125,8 +120,8 @@ void sentry_http_refuse(void *context, struct http_request *request, enum status
   error_set(&error, status, "%s", text);
   if (path && path->kind == PATH_OTLP) {
     enum otlp_encoding encoding = OTLP_JSON;
-    if (!otlp_encoding_of(request, &encoding)) encoding = OTLP_JSON;
-    otlp_door_count_refusal(http->otlp, path->signal, OTLP_DOOR_HTTP, status);
+    if (!otlp_http_encoding(request, &encoding)) encoding = OTLP_JSON;
+    otlp_door_count_refusal(http->otlp.door, path->signal, OTLP_DOOR_HTTP, status);
     sentry_reply_add_cors(request);
     reply_otlp_http_failure(request, encoding, status, &error);
     return;
@@ -205,46 +200,23 @@ static void on_get(void *context, struct http_request *request) {
   sentry_door_take(endpoint->http->door, &take, on_pixel_taken, request);
 }
 
-struct export {
-  struct http_request *request;
-  enum otlp_signal signal;
-  enum otlp_encoding encoding;
-};
-
-static void on_exported(void *context, enum status status, const struct otlp_response *response,
-                        const struct error *error) {
-  struct export *export = context;
-  if (status == STATUS_OK) {
-    reply_otlp_http_success(export->request, export->encoding, export->signal, response, false);
-  } else {
-    reply_otlp_http_failure(export->request, export->encoding, status, error);
-  }
-  free(export);
-}
-
 static void on_export(void *context, struct http_request *request) {
   const struct endpoint *endpoint = context;
   struct sentry_http *http = endpoint->http;
   struct sentry_auth_project project = {0};
   struct error error = {""};
   enum status status = check_key(http, request, endpoint->path, &project, &error);
-  struct export *export = malloc(sizeof(*export));
-  if (status == STATUS_OK && !export) status = error_set(&error, STATUS_UNAVAILABLE, "out of memory, try again");
-  if (status != STATUS_OK) {
-    free(export);
-    sentry_http_refuse(http, request, status, error.text);
-    return;
+  if (status == STATUS_OK) {
+    struct otlp_door_request take = {.signal = endpoint->path->signal,
+                                     .transport = OTLP_DOOR_HTTP,
+                                     .project = project.id,
+                                     .body = http_request_body(request)};
+    // admit has seen both headers already.
+    bool served = otlp_http_encoding(request, &take.encoding) && content_of(request, &take.content);
+    ASSERT(served);
+    status = sentry_otlp_export(&http->otlp, &take, request, &error);
   }
-  struct otlp_door_request take = {.signal = endpoint->path->signal,
-                                   .transport = OTLP_DOOR_HTTP,
-                                   .project = project.id,
-                                   .body = http_request_body(request)};
-  // admit has seen both headers already.
-  bool served = otlp_encoding_of(request, &take.encoding) && content_of(request, &take.content);
-  ASSERT(served);
-  *export = (struct export){.request = request, .signal = take.signal, .encoding = take.encoding};
-  sentry_reply_add_cors(request);
-  otlp_door_take(http->otlp, &take, on_exported, export);
+  if (status != STATUS_OK) sentry_http_refuse(http, request, status, error.text);
 }
 
 // ---- create
@@ -259,7 +231,7 @@ struct sentry_http *sentry_http_create(struct sentry_door *door, struct otlp_doo
   struct sentry_http *http = calloc(1, sizeof(*http));
   if (!http) return NULL;
   http->door = door;
-  http->otlp = otlp;
+  http->otlp = (struct sentry_otlp){.door = otlp, .limit = sentry_door_limit(door)};
   for (size_t i = 0; i < PATHS; i++) {
     struct endpoint *endpoint = &http->endpoints[i];
     *endpoint = (struct endpoint){.http = http, .path = &paths[i]};

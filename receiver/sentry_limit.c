@@ -123,6 +123,15 @@ static uint64_t take(struct bucket *bucket, uint64_t quantity, uint64_t now_ns) 
   return 0;
 }
 
+bool sentry_limit_has(struct sentry_limit *limit, uint32_t project, enum sentry_limit_category category) {
+  if (atomic_u64_get_relaxed(&limit->any) == 0) return false;
+  mutex_lock(&limit->mutex);
+  const struct project_buckets *found = find(limit, project);
+  bool has = found && found->buckets[category].per_minute > 0;
+  mutex_unlock(&limit->mutex);
+  return has;
+}
+
 bool sentry_limit_take(struct sentry_limit *limit, uint32_t project, enum sentry_limit_category category,
                        uint64_t quantity, struct sentry_limit_note *note) {
   if (atomic_u64_get_relaxed(&limit->any) == 0) return true;
@@ -139,13 +148,18 @@ bool sentry_limit_take(struct sentry_limit *limit, uint32_t project, enum sentry
 }
 
 bool sentry_limit_is_noted(const struct sentry_limit_note *note) {
-  bool noted = false;
-  for (int c = 0; c < SENTRY_LIMIT_CATEGORIES; c++) noted |= note->wait_s[c] > 0;
-  return noted;
+  return sentry_limit_longest(note) > 0;
 }
 
-uint32_t sentry_limit_write(const struct sentry_limit_note *note, char out_header[SENTRY_LIMIT_HEADER_BYTES]) {
+uint32_t sentry_limit_longest(const struct sentry_limit_note *note) {
   uint32_t longest = 0;
+  for (int c = 0; c < SENTRY_LIMIT_CATEGORIES; c++) {
+    if (note->wait_s[c] > longest) longest = note->wait_s[c];
+  }
+  return longest;
+}
+
+void sentry_limit_write(const struct sentry_limit_note *note, char out_header[SENTRY_LIMIT_HEADER_BYTES]) {
   size_t len = 0;
   out_header[0] = 0;
   for (int c = 0; c < SENTRY_LIMIT_CATEGORIES; c++) {
@@ -154,7 +168,5 @@ uint32_t sentry_limit_write(const struct sentry_limit_note *note, char out_heade
                            note->wait_s[c], names[c]);
     ASSERT(written > 0 && (size_t)written < SENTRY_LIMIT_HEADER_BYTES - len);
     len += (size_t)written;
-    if (note->wait_s[c] > longest) longest = note->wait_s[c];
   }
-  return longest;
 }

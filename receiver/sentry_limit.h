@@ -39,8 +39,12 @@ struct sentry_limit_note {
 bool sentry_limit_take(struct sentry_limit *limit, uint32_t project, enum sentry_limit_category category,
                        uint64_t quantity, struct sentry_limit_note *note);
 
+// Has the project a rate of the category? Without one nothing need be counted for it.
+bool sentry_limit_has(struct sentry_limit *limit, uint32_t project, enum sentry_limit_category category);
+
 bool sentry_limit_is_noted(const struct sentry_limit_note *note);
-// "10:error;default:project:quota, 60:log_item:project:quota"; the longest wait is returned.
-uint32_t sentry_limit_write(const struct sentry_limit_note *note, char out_header[SENTRY_LIMIT_HEADER_BYTES]);
+uint32_t sentry_limit_longest(const struct sentry_limit_note *note); // wait, in seconds
+// "10:error;default:project:quota, 60:log_item:project:quota".
+void sentry_limit_write(const struct sentry_limit_note *note, char out_header[SENTRY_LIMIT_HEADER_BYTES]);
 
 #endif

@@ -99,9 +99,8 @@ bool sentry_reply_add_limits(struct http_request *request, const struct sentry_l
 
 void sentry_reply_limited(struct http_request *request, const struct sentry_limit_note *limits,
                           const struct error *error) {
-  char text[SENTRY_LIMIT_HEADER_BYTES];
-  uint32_t seconds = sentry_limit_write(limits, text);
-  snprintf(text, sizeof(text), "%u", seconds);
+  char text[16];
+  snprintf(text, sizeof(text), "%u", sentry_limit_longest(limits));
   http_request_add_header(request, "Retry-After", text);
   write_failure(request, STATUS_RATE_LIMITED, error);
 }

@@ -10,6 +10,7 @@ import sentry_sdk.logger
 
 import otlp_messages as otlp
 from culprit_process import run
+from otlp_client import CONTENT_TYPES
 from sentry_messages import Sender, envelope, event_envelope, frame, item, new_event_id
 from waiting import wait_until
 
@@ -373,6 +374,44 @@ def test_what_is_over_the_limit_is_refused_with_the_time(running):
     assert sender.post(envelope(logs))[0] == 200
     status, _, headers = sender.post(envelope(logs))
     assert status == 429 and headers["X-Sentry-Rate-Limits"].endswith(":log_item:project:quota")
+
+
+@pytest.mark.parametrize("encoding", ["protobuf", "json"])
+def test_otlp_to_a_project_is_limited_in_its_own_form(running, encoding):
+    culprit = running.start()
+    project = make_project(culprit, "shop", logs_per_minute=6, transactions_per_minute=4)
+    client = running.client(culprit, encoding)
+
+    def send(signal, message, project=project):
+        key = project["dsn"].split("//")[1].split("@")[0]
+        return client.post(f"/api/{project['id']}/integration/otlp/v1/{signal}", client.encode(message), {
+            "Content-Type": CONTENT_TYPES[encoding], "X-Sentry-Auth": f"Sentry sentry_key={key}"}, signal)
+
+    def assert_limited(answer, category):
+        assert answer.meaning == "exhausted" and answer.message == "over the project's rate limit"
+        assert answer.headers["X-Sentry-Rate-Limits"] == f"{int(answer.retry_s)}:{category}:project:quota"
+        assert answer.headers["Retry-After"] == str(int(answer.retry_s)) and 1 <= answer.retry_s <= 60
+
+    for _ in range(3):
+        assert send("logs", otlp.several("logs", 2)).ok
+    assert_limited(send("logs", otlp.several("logs", 2)), "log_item")
+    # Of spans those count that begin a service's part.
+    trace_id, parent = otlp.new_trace_id(), otlp.new_span_id()
+    children = otlp.traces([otlp.span(trace_id, parent=parent) for _ in range(10)])
+    for _ in range(2):
+        assert send("traces", children).ok and send("traces", otlp.several("traces", 2)).ok
+    assert_limited(send("traces", otlp.several("traces", 1)), "transaction")
+    assert send("traces", children).ok
+    # Neither another project nor the door for everybody is meant.
+    assert send("logs", otlp.several("logs", 2), make_project(culprit, "other")).ok
+    assert client.logs(otlp.several("logs", 20)).ok and client.traces(otlp.several("traces", 20)).ok
+    metrics = culprit.metrics()
+    assert metrics.sum("culprit_sentry_limited_total", category="log_item") == 2
+    assert metrics.sum("culprit_sentry_limited_total", category="transaction") == 1
+    for signal in ("logs", "traces"):
+        assert metrics.sum("culprit_refused_requests_total", signal=signal, reason="rate limited") == 1
+    set_project(culprit, "shop", logs_per_minute=0)  # in force at once
+    assert send("logs", otlp.several("logs", 2)).ok
 
 
 @pytest.fixture

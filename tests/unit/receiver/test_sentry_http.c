@@ -3,28 +3,11 @@
 // The Sentry door on a real server, with requests written byte for byte, into a sink in memory.
 #include "receiver/sentry_http.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include <zlib.h>
 
 #include "base/json.h"
 #include "proto/sentry_item.h"
-#include "tests/unit/net/raw_http.h"
-#include "tests/unit/receiver/memory_sink.h"
-
-#define KEY       "0123456789abcdef0123456789abcdef"
-#define OTHER_KEY "ffffffffffffffffffffffffffffffff"
-#define ID        "9ec79c33ec9942ab8353589fcb2e04dc"
-#define AUTH      "X-Sentry-Auth: Sentry sentry_version=7, sentry_client=t/1, sentry_key=" KEY "\r\n"
-#define TRACE     "4bf92f3577b34da6a3ce929d0e0e4736"
-#define EVENT     "{\"message\":\"m\"}"
-#define ENVELOPE  "{\"event_id\":\"" ID "\"}\n{\"type\":\"event\"}\n" EVENT "\n"
+#include "tests/unit/receiver/sentry_http_fixture.h"
 
 // ENVELOPE, made by brotli 1.0.9, quality 11.
 static const uint8_t brotli_envelope[] = {0x1B, 0x50, 0x00, 0x08, 0x9C, 0x07, 0x76, 0x83, 0xDB, 0x05, 0xFA, 0xB0, 0x30,
@@ -33,105 +16,6 @@ static const uint8_t brotli_envelope[] = {0x1B, 0x50, 0x00, 0x08, 0x9C, 0x07, 0x
                                           0xE1, 0xCB, 0xDB, 0x8A, 0x02, 0xC7, 0xC0, 0x43, 0x56, 0xD2, 0x1F, 0x98, 0x28,
                                           0x17, 0xCF, 0xD3, 0x33, 0x1C, 0x6D, 0x0A, 0x18, 0x91, 0xE1, 0xB7, 0x0B, 0x89,
                                           0x2C, 0x7E, 0xB5, 0xCF, 0x8A, 0x27, 0xEB, 0x5F, 0x95, 0x23, 0x5A, 0x1A, 0x2C};
-
-struct fixture {
-  struct memory_sink sink;
-  struct metrics *metrics;
-  struct sentry_limit *limit; // none is set at first
-  struct budget budget;
-  struct otlp_door *otlp;
-  struct sentry_door *door;
-  struct sentry_http *http;
-  struct http_server *server;
-  uint16_t port;
-  struct clock_fake clock;
-  // The last answer.
-  int code;
-  char reply[8192];
-  const char *body;
-};
-
-// Project 3 has one key, project 4 another.
-static enum status find(void *context, struct slice key, struct sentry_auth_project *out_project, struct error *error) {
-  (void)context;
-  bool first = slice_equal_cstr(key, KEY);
-  if (!first && !slice_equal_cstr(key, OTHER_KEY)) return error_set(error, STATUS_NOT_FOUND, "nobody's");
-  *out_project = (struct sentry_auth_project){.id = first ? 3 : 4, .name = "shop"};
-  return STATUS_OK;
-}
-
-static enum status admit(void *http, const struct http_request *request, struct error *error) {
-  return sentry_http_admit(http, request, error);
-}
-
-static int setup(void **state) {
-  struct fixture *f = calloc(1, sizeof(*f));
-  struct sink sink = memory_sink_init(&f->sink);
-  f->metrics = metrics_create();
-  budget_init(&f->budget, 64 << 20);
-  clock_fake_init(&f->clock, UINT64_C(1795253400) * NS_PER_S);
-  f->limit = sentry_limit_create(f->metrics, &f->clock.clock);
-  const struct admission_options limits = {.sink = sink, .budget = &f->budget, .decoded_bytes_max = 8 << 20};
-  f->otlp = otlp_door_create(&(struct otlp_door_options){.limits = limits, .project = 7, .metrics = f->metrics});
-  f->door = sentry_door_create(&(struct sentry_door_options){
-      .limits = limits,
-      .directory = {.find = find},
-      .clock = &f->clock.clock,
-      .metrics = f->metrics,
-      .limit = f->limit,
-      .attachment_bytes_max = 10,
-  });
-  f->http = sentry_http_create(f->door, f->otlp);
-  struct http_server_options server = {.address = "127.0.0.1:0",
-                                       .on_refusal = sentry_http_refuse,
-                                       .refusal_context = f->http,
-                                       .admit = admit,
-                                       .admit_context = f->http,
-                                       .budget = &f->budget,
-                                       .body_bytes_max = 4 << 20,
-                                       .threads = 2};
-  server.routes = sentry_http_routes(f->http, &server.route_count);
-  *state = f;
-  return http_server_open(&server, &f->server, &f->port, NULL) == STATUS_OK ? 0 : -1;
-}
-
-static int teardown(void **state) {
-  struct fixture *f = *state;
-  http_server_close(f->server, 10 * NS_PER_S);
-  sentry_http_destroy(f->http);
-  sentry_door_destroy(f->door);
-  sentry_limit_destroy(f->limit);
-  otlp_door_destroy(f->otlp);
-  metrics_destroy(f->metrics);
-  memory_sink_finish(&f->sink);
-  bool balanced = budget_used(&f->budget) == 0;
-  free(f);
-  return balanced ? 0 : -1;
-}
-
-static int ask(struct fixture *f, const char *method, const char *path, const char *headers, struct slice body) {
-  struct raw_http raw;
-  char head[2048];
-  int len = snprintf(head, sizeof(head), "%s %s HTTP/1.1\r\nHost: x\r\n%sContent-Length: %zu\r\n\r\n", method, path,
-                     headers, body.len);
-  raw_http_open(&raw, f->port);
-  raw_http_send(&raw, head, (size_t)len);
-  raw_http_send(&raw, body.ptr, body.len);
-  const char *reply, *start = NULL;
-  f->code = raw_http_reply(&raw, &reply, &start);
-  snprintf(f->reply, sizeof(f->reply), "%s", reply);
-  f->body = start ? f->reply + (start - reply) : "";
-  raw_http_close(&raw);
-  return f->code;
-}
-
-static int post(struct fixture *f, const char *path, const char *headers, const char *body) {
-  return ask(f, "POST", path, headers, slice_from_cstr(body));
-}
-
-static void assert_contains(const char *text, const char *part) {
-  if (!strstr(text, part)) fail_msg("no \"%s\" in: %s", part, text);
-}
 
 static void assert_stored(struct fixture *f, const char *part) {
   char text[4096];
@@ -529,22 +413,6 @@ static void test_reports_of_browsers_become_events(void **state) {
   assert_int_equal(post(f, "/api/3/security/?sentry_key=" KEY, "", "{\"what\":1}"), 400);
 }
 
-static void test_otlp_goes_to_the_project(void **state) {
-  struct fixture *f = *state;
-  struct buffer traces;
-  buffer_init(&traces, 1 << 20);
-  memory_sink_traces(&traces, 2, -1);
-  const char *headers = "X-Sentry-Auth: sentry sentry_key=" KEY "\r\nContent-Type: application/x-protobuf\r\n";
-  assert_int_equal(ask(f, "POST", "/api/3/integration/otlp/v1/traces", headers, buffer_slice(&traces)), 200);
-  assert_int_equal(f->sink.project, 3);
-  assert_int_equal(f->sink.kind, JOURNAL_TRACES);
-  assert_int_equal(ask(f, "POST", "/api/3/integration/otlp/v1/logs/", headers, SLICE_LITERAL("")), 200);
-  assert_int_equal(post(f, "/api/3/integration/otlp/v1/traces", AUTH "Content-Type: text/plain\r\n", "x"), 415);
-  assert_int_equal(post(f, "/api/3/integration/otlp/v1/traces", "Content-Type: application/json\r\n", "{}"), 401);
-  assert_contains(f->body, "\"code\":16"); // a google.rpc.Status
-  buffer_finish(&traces);
-}
-
 static void test_preflights_and_unknown_paths(void **state) {
   struct fixture *f = *state;
   assert_int_equal(ask(f, "OPTIONS", "/api/3/envelope/", "Origin: https://shop\r\n", SLICE_LITERAL("")), 204);
@@ -582,7 +450,6 @@ int main(void) {
       TEST(test_store_takes_events_in_its_three_forms),
       TEST(test_images_carry_events),
       TEST(test_reports_of_browsers_become_events),
-      TEST(test_otlp_goes_to_the_project),
       TEST(test_preflights_and_unknown_paths),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,14 +138,25 @@ static void what_was_used_stays_used_under_the_same_rate(void **state) {
   assert_true(take(fixture, 1, SENTRY_LIMIT_ERROR, 1));
 }
 
+static void what_has_no_rate_need_not_be_counted(void **state) {
+  struct fixture *fixture = *state;
+  assert_false(sentry_limit_has(fixture->limit, 1, SENTRY_LIMIT_LOG));
+  set(fixture, 1, 0, 5);
+  assert_true(sentry_limit_has(fixture->limit, 1, SENTRY_LIMIT_LOG));
+  assert_false(sentry_limit_has(fixture->limit, 1, SENTRY_LIMIT_ERROR));
+  assert_false(sentry_limit_has(fixture->limit, 2, SENTRY_LIMIT_LOG));
+}
+
 static void the_header_names_what_is_limited(void **state) {
   (void)state;
   char header[SENTRY_LIMIT_HEADER_BYTES];
   struct sentry_limit_note note = {.wait_s = {6, 0, 0}};
-  assert_int_equal(sentry_limit_write(&note, header), 6);
+  sentry_limit_write(&note, header);
+  assert_int_equal(sentry_limit_longest(&note), 6);
   assert_string_equal(header, "6:error;default:project:quota");
   note = (struct sentry_limit_note){.wait_s = {3600, 7, 3599}};
-  assert_int_equal(sentry_limit_write(&note, header), 3600);
+  sentry_limit_write(&note, header);
+  assert_int_equal(sentry_limit_longest(&note), 3600);
   assert_string_equal(header,
                       "3600:error;default:project:quota, 7:transaction:project:quota, 3599:log_item:project:quota");
 }
@@ -161,6 +172,7 @@ int main(void) {
       LIMIT_TEST(a_batch_is_whole_and_is_waited_for),
       LIMIT_TEST(projects_and_categories_are_apart),
       LIMIT_TEST(what_was_used_stays_used_under_the_same_rate),
+      LIMIT_TEST(what_has_no_rate_need_not_be_counted),
       LIMIT_TEST(the_header_names_what_is_limited),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
