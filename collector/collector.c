@@ -36,6 +36,7 @@
 #define UI_BODY_BYTES_MAX (1u << 20)
 #define PENDING_BYTES_MAX (32u << 20)
 #define KEPT_GATHER_NS    (20 * NS_PER_MS)
+#define EXPECTED_WAIT_NS  (NS_PER_MS / 2)
 
 struct collector {
   const struct options *options;
@@ -122,6 +123,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
       .segment_bytes_max = options->journal_segment_bytes,
       .bytes_max = options->journal_intake_max_bytes,
       .pending_bytes_max = PENDING_BYTES_MAX,
+      .expected_wait_ns = EXPECTED_WAIT_NS,
       .clock = collector->clock,
       .metrics = collector->metrics,
   };
@@ -133,6 +135,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
   kept.directory = collector->files.kept;
   kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_ALWAYS;
   kept.gather_ns = KEPT_GATHER_NS;
+  kept.expected_wait_ns = 0;
   kept.bytes_max = options->journal_kept_max_bytes;
   return request_store_open(&(struct request_store_options){.kept = kept, .intake = collector->intake_journal},
                             &collector->requests, error);

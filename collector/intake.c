@@ -129,12 +129,13 @@ static enum otlp_splice_action keep_accepted(void *context, uint32_t index, stru
   return payload_facts_is_rejected(context, index) ? OTLP_SPLICE_DROP : OTLP_SPLICE_KEEP;
 }
 
-static enum status append(struct intake *intake, const struct journal_entry *entry, struct waiting *waiting,
+static enum status append(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
                           struct error *error) {
   // Counted before the append: the acknowledgement may come before it returns.
   uint64_t items = waiting->outcome.accepted + waiting->outcome.rejected;
   atomic_u64_add_relaxed(&intake->received, items);
   enum status status = journal_append(intake->options.journal, entry, acknowledge, waiting, error);
+  entry->expected = false;
   if (status) {
     atomic_u64_add_relaxed(&intake->refused, items);
     metrics_add(intake->refused_metric, items);
@@ -281,8 +282,11 @@ static enum status intake_submit(void *context, enum journal_kind kind, uint32_t
       .project = project,
       .received_ns = clock_wall_ns(intake->options.clock),
       .body = body,
+      .expected = true,
   };
+  journal_expect(intake->options.journal);
   enum status status = submit_kind(intake, &entry, waiting, error);
+  if (entry.expected) journal_expect_end(intake->options.journal); // nothing was appended
   if (projects) project_directory_give_back(projects, loan);
   return status;
 }

@@ -288,34 +288,68 @@ static enum status admit(struct journal *journal, uint64_t bytes, struct error *
   return STATUS_OK;
 }
 
-enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack,
-                           void *context, struct error *error) {
+void journal_expect(struct journal *journal) {
+  mutex_lock(&journal->mutex);
+  journal->expected++;
+  mutex_unlock(&journal->mutex);
+}
+
+void journal_expect_end(struct journal *journal) {
+  mutex_lock(&journal->mutex);
+  ASSERT(journal->expected > 0);
+  if (--journal->expected == 0 && journal->queue_head) condition_signal(&journal->work);
+  mutex_unlock(&journal->mutex);
+}
+
+// Mutex held. The writer is told of the first record, of the last one it waits for, and of those it waits for no more.
+static void enqueue(struct journal *journal, struct journal_pending *pending, bool expected) {
+  if (expected) journal->expected--;
+  journal->queue_bytes += pending->bytes;
+  bool is_last = expected && journal->expected == 0;
+  if (!journal->queue_head || is_last || journal->queue_bytes >= JOURNAL_GATHER_BYTES) condition_signal(&journal->work);
+  *journal->queue_tail = pending;
+  journal->queue_tail = &pending->next;
+  journal->pending_bytes += pending->bytes;
+  journal->ticket_appended++;
+}
+
+// A first look, so that an overloaded journal costs no compression.
+static enum status look(struct journal *journal, const struct journal_entry *entry, struct error *error) {
   if (entry->section.len > JOURNAL_RECORD_BYTES_MAX || entry->body.len > JOURNAL_RECORD_BYTES_MAX - entry->section.len)
     return error_set(error, STATUS_TOO_LARGE, "journal %s: a record may have 1 GiB", journal->name);
-  // A first look, so that an overloaded journal costs no compression.
   mutex_lock(&journal->mutex);
   enum status status = admit(journal, JOURNAL_RECORD_HEADER_BYTES + entry->section.len, error);
   mutex_unlock(&journal->mutex);
-  if (status != STATUS_OK) return status;
+  return status;
+}
 
-  struct journal_pending *pending = build(entry);
-  if (!pending) return error_set(error, STATUS_UNAVAILABLE, "journal %s: out of memory", journal->name);
-  pending->ack = ack;
-  pending->context = context;
+static enum status append(struct journal *journal, struct journal_pending *pending, bool expected,
+                          struct error *error) {
   mutex_lock(&journal->mutex);
-  status = admit(journal, pending->bytes, error);
+  enum status status = admit(journal, pending->bytes, error);
   if (status == STATUS_OK) {
     // The record that finds out whether the disk works again; the next one goes a second later.
     if (journal->failed) journal->probe_at_ns = clock_monotonic_ns(journal->options.clock) + NS_PER_S;
-    journal->queue_bytes += pending->bytes;
-    if (!journal->queue_head || journal->queue_bytes >= JOURNAL_GATHER_BYTES) condition_signal(&journal->work);
-    *journal->queue_tail = pending;
-    journal->queue_tail = &pending->next;
-    journal->pending_bytes += pending->bytes;
-    journal->ticket_appended++;
+    enqueue(journal, pending, expected);
   }
   mutex_unlock(&journal->mutex);
-  if (status != STATUS_OK) free(pending);
+  return status;
+}
+
+enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack,
+                           void *context, struct error *error) {
+  enum status status = look(journal, entry, error);
+  struct journal_pending *pending = status == STATUS_OK ? build(entry) : NULL;
+  if (pending) {
+    pending->ack = ack;
+    pending->context = context;
+    status = append(journal, pending, entry->expected, error);
+    if (status == STATUS_OK) return STATUS_OK;
+    free(pending);
+  } else if (status == STATUS_OK) {
+    status = error_set(error, STATUS_UNAVAILABLE, "journal %s: out of memory", journal->name);
+  }
+  if (entry->expected) journal_expect_end(journal);
   return status;
 }
 

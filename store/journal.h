@@ -35,6 +35,9 @@ struct journal_options {
   // A commit may wait this long for more records, because each costs a write, a sync and wake-ups whatever its size.
   // For a journal whose appenders do not wait for the answer; a flush ends the wait. 0: never.
   uint64_t gather_ns;
+  // The same for a journal whose appenders do wait: a commit waits at most this long, and only while records that
+  // journal_expect announced are still being made. 0: never.
+  uint64_t expected_wait_ns;
   uint64_t segment_bytes_max; // default 64 MiB; a larger record gets a segment of its own
   uint32_t segment_keys_max;  // roll when note_keys passed this many since the segment began; 0: no limit
   uint64_t bytes_max;         // disk budget of all segments; at it appends fail with STATUS_UNAVAILABLE; 0: no limit.
@@ -79,6 +82,7 @@ struct journal_entry {
   bool body_is_stored_form;
   uint64_t body_raw_bytes; // used with body_is_stored_form
   uint32_t key_count;      // counted towards segment_keys_max
+  bool expected;           // announced by journal_expect, which this append ends, whatever it returns
 };
 
 // Called on the writer thread once, when the record is durable (STATUS_OK) or will never be (STATUS_UNAVAILABLE: write
@@ -96,6 +100,10 @@ typedef void (*journal_ack_fn)(void *context, enum status status, uint64_t seque
 #define JOURNAL_RECORD_BYTES_MAX (UINT64_C(1) << 30)
 enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack,
                            void *context, struct error *error);
+// Announces that this thread is about to append, and that it has (or will not): between the two a commit may wait for
+// its record, so that requests which arrive together share a sync (options.expected_wait_ns).
+void journal_expect(struct journal *journal);
+void journal_expect_end(struct journal *journal);
 // Blocks until everything appended so far is answered, durable and synced, whatever the sync mode. STATUS_UNAVAILABLE
 // when something failed meanwhile.
 enum status journal_flush(struct journal *journal);

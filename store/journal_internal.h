@@ -13,7 +13,7 @@
 #define JOURNAL_SEGMENT_HEADER_BYTES UINT64_C(4096)
 #define JOURNAL_RECORD_HEADER_BYTES  UINT64_C(80)
 #define JOURNAL_PATH_MAX             4096
-#define JOURNAL_GATHER_BYTES         (UINT64_C(512) << 10) // as many are not waited for longer
+#define JOURNAL_GATHER_BYTES         (UINT64_C(512) << 10) // with as many queued a commit waits for no more
 #define JOURNAL_SEQUENCE_MAX         (UINT64_C(1) << 62)   // out of reach for ages; beyond it is damage
 
 enum { JOURNAL_BODY_RAW = 0, JOURNAL_BODY_ZSTD = 1 };
@@ -135,6 +135,7 @@ struct journal {
   uint64_t news_due_ns;           // not before, by the system's monotonic clock
   struct journal_pending *queue_head, **queue_tail;
   uint64_t queue_bytes;
+  uint32_t expected; // records announced by journal_expect
   uint64_t pending_bytes;
   uint64_t bytes; // of all segments
   struct journal_segment_state *segments;

@@ -387,6 +387,39 @@ static void append_noise(struct journal *journal, size_t len) {
   free(noise);
 }
 
+static void a_commit_waits_for_what_is_expected(void **state) {
+  struct fixture *fixture = *state;
+  struct counting_io counting;
+  counting_init(&counting);
+  struct journal_options options = fixture_options(fixture);
+  options.io = &counting.io;
+  options.expected_wait_ns = 3600 * NS_PER_S;
+  struct journal *journal = fixture_open(&options);
+  // Nothing is expected: at once.
+  fixture_append_ok(fixture, journal, 0);
+  assert_int_equal(journal_wait(journal, 0, 60 * NS_PER_S), 1);
+  const uint32_t syncs = counting.syncs;
+  // Of three, one is appended, one comes to nothing, and one is refused: only then there is a commit, of all.
+  for (int i = 0; i < 3; i++) journal_expect(journal);
+  struct journal_entry entry = {
+      .kind = JOURNAL_LOGS, .received_ns = 1, .body = SLICE_LITERAL("expected"), .expected = true};
+  assert_int_equal(journal_append(journal, &entry, NULL, NULL, NULL), STATUS_OK);
+  fixture_append_ok(fixture, journal, 1);
+  journal_expect_end(journal);
+  assert_int_equal(journal_durable_sequence(journal), 1);
+  entry.body.len = JOURNAL_RECORD_BYTES_MAX + 1;
+  assert_int_equal(journal_append(journal, &entry, NULL, NULL, NULL), STATUS_TOO_LARGE);
+  assert_int_equal(journal_wait(journal, 2, 60 * NS_PER_S), 3);
+  assert_int_equal(counting.syncs, syncs + 1);
+  // Closing waits for nothing.
+  journal_expect(journal);
+  fixture_append_ok(fixture, journal, 2);
+  journal_close(journal);
+  for (uint32_t id = 0; id < 3; id++) assert_true(fixture->answers[id] == 1 && fixture->ok[id]);
+  condition_finish(&counting.changed);
+  mutex_finish(&counting.mutex);
+}
+
 static void a_commit_may_wait_for_more(void **state) {
   struct fixture *fixture = *state;
   struct counting_io counting;
@@ -510,6 +543,7 @@ int main(void) {
       TEST(sequences_start_where_the_cursors_are),
       TEST(the_sync_mode_decides_when),
       TEST(a_commit_may_wait_for_more),
+      TEST(a_commit_waits_for_what_is_expected),
       TEST(metrics_tell),
       TEST(a_poisonous_record_is_put_aside),
       TEST(waiting_ends_with_a_record_or_a_wake),
