@@ -5,9 +5,9 @@
 // it. That is what Sentry's alternation of regular expressions does, so the order decides and not the length.
 //
 // To stay linear, a kind that looks far ahead remembers how far its answer "no" holds: the characters of an e-mail's
-// local part that do not end at "@" are looked at once, so are a host name's labels. All other kinds look at a bounded
-// number of bytes or consume what they looked at. "Word" characters are those of Unicode, so that digits glued to
-// letters of any script stay.
+// local part that do not end at "@" are looked at once, so are a host name's labels and a number that is no duration.
+// All other kinds look at a bounded number of bytes or tokens, or consume what they looked at. "Word" characters are
+// those of Unicode, so that digits glued to letters of any script stay.
 #include "processor/grouping_message.h"
 
 #include <stdint.h>
@@ -28,6 +28,8 @@ struct scanner {
   size_t no_email_before; // no e-mail starts before this place
   size_t no_host_before;
   size_t no_quote_before[2]; // no closing ' or " before this place
+  size_t no_duration_before;
+  size_t no_datetime_end_before;
 };
 
 static uint8_t byte_at(const struct scanner *scanner, size_t at) {
@@ -160,50 +162,42 @@ static size_t match_ip4(const struct scanner *scanner, size_t at) {
   return grouping_text_word_at(scanner->text, here) ? 0 : here - at;
 }
 
-// Eight groups, or fewer and one "::"; the last two may be an IPv4 address. A digit must be there, "a::b" is a name.
+// At most four hex digits from `at`.
+static size_t hex_group(const struct scanner *scanner, size_t at) {
+  size_t len = 0;
+  while (len < 4 && is_hex(byte_at(scanner, at + len))) len++;
+  return len;
+}
+
+// "::" and what groups follow it.
+static size_t match_ip6_gap(const struct scanner *scanner, size_t at) {
+  if (byte_at(scanner, at + 1) != ':') return 0;
+  size_t here = at + 1;
+  for (int groups = 0; groups < IP6_GROUPS - 1 && byte_at(scanner, here) == ':'; groups++) {
+    size_t len = hex_group(scanner, here + 1);
+    if (len == 0) break;
+    here += 1 + len;
+  }
+  return here > at + 1 ? here - at : 2;
+}
+
+// Eight groups, or fewer up to "::", or "::" and fewer. No word needs to begin or end there, and what comes behind the
+// "::" of "fe80::1" is left to the other kinds: the published hashes are made so, "std::vector" is "st<ip>vector".
 static size_t match_ip6(const struct scanner *scanner, size_t at) {
-  uint8_t first = byte_at(scanner, at);
-  if (!is_hex(first) && first != ':') return 0;
-  if (grouping_text_word_before(scanner->text, at) || (at > 0 && byte_at(scanner, at - 1) == ':')) return 0;
-  size_t here = at;
+  if (byte_at(scanner, at) == ':') return match_ip6_gap(scanner, at);
+  size_t here = at, len;
   int groups = 0;
-  bool gap = false, digit = false;
-  if (first == ':') {
-    if (byte_at(scanner, at + 1) != ':') return 0;
-    gap = true;
-    here += 2;
-  }
-  while (groups < IP6_GROUPS && is_hex(byte_at(scanner, here))) {
-    size_t ip4 = groups > 0 || gap ? match_ip4(scanner, here) : 0;
-    if (ip4 > 0) {
-      here += ip4;
-      groups += 2;
-      digit = true;
-      break;
-    }
-    size_t len = 0;
-    for (; len < 5 && is_hex(byte_at(scanner, here + len)); len++) digit |= is_digit(byte_at(scanner, here + len));
-    if (len > 4) return 0;
-    here += len;
+  while (groups < IP6_GROUPS - 1 && (len = hex_group(scanner, here)) > 0 && byte_at(scanner, here + len) == ':') {
+    here += len + 1;
     groups++;
-    if (byte_at(scanner, here) != ':') break;
-    if (byte_at(scanner, here + 1) == ':') {
-      if (gap) return 0;
-      gap = true;
-      here += 2;
-    } else if (is_hex(byte_at(scanner, here + 1)) && groups < IP6_GROUPS) {
-      here++;
-    } else {
-      break;
-    }
   }
-  if (!digit || (gap ? groups >= IP6_GROUPS : groups != IP6_GROUPS)) return 0;
-  if (byte_at(scanner, here) == '%' &&
-      (is_letter(byte_at(scanner, here + 1)) || is_digit(byte_at(scanner, here + 1)))) {
-    here++;
-    while (is_letter(byte_at(scanner, here)) || is_digit(byte_at(scanner, here))) here++;
-  }
-  return grouping_text_word_at(scanner->text, here) ? 0 : here - at;
+  if (groups == 0) return 0;
+  len = groups == IP6_GROUPS - 1 ? hex_group(scanner, here) : 0;
+  if (len > 0) return here + len - at;
+  if (byte_at(scanner, here) == ':') return here + 1 - at;
+  bool zone = groups == 1 && slice_starts_with(slice_skip(scanner->text, at), SLICE_LITERAL("fe80:%"));
+  for (here = at + 6; zone && (is_letter(byte_at(scanner, here)) || is_digit(byte_at(scanner, here)));) here++;
+  return zone && here > at + 6 ? here - at : 0;
 }
 
 static size_t match_ip(struct scanner *scanner, size_t at) {
@@ -239,7 +233,7 @@ static size_t match_md5(struct scanner *scanner, size_t at) {
 }
 
 static size_t match_date(struct scanner *scanner, size_t at) {
-  return grouping_date_match(scanner->text, at);
+  return grouping_date_match(scanner->text, at, &scanner->no_datetime_end_before);
 }
 
 static size_t skip_digits(const struct scanner *scanner, size_t at) {
@@ -253,12 +247,16 @@ static size_t skip_fraction(const struct scanner *scanner, size_t at) {
   return skip_digits(scanner, at + 1);
 }
 
+// Milliseconds where a word begins, seconds where one ends.
 static size_t match_duration(struct scanner *scanner, size_t at) {
-  if (!is_digit(byte_at(scanner, at)) || !is_boundary(scanner, at)) return 0;
-  size_t end = skip_fraction(scanner, skip_digits(scanner, at));
-  if (byte_at(scanner, end) == 'm') end++;
-  if (byte_at(scanner, end) != 's') return 0;
-  return grouping_text_word_at(scanner->text, end + 1) ? 0 : end + 1 - at;
+  if (at < scanner->no_duration_before || !is_digit(byte_at(scanner, at))) return 0;
+  size_t whole = skip_digits(scanner, at);
+  bool ms = byte_at(scanner, whole) == 'm' && byte_at(scanner, whole + 1) == 's';
+  if (ms && is_boundary(scanner, at)) return whole + 2 - at;
+  size_t end = skip_fraction(scanner, whole);
+  if (byte_at(scanner, end) == 's' && !grouping_text_word_at(scanner->text, end + 1)) return end + 1 - at;
+  scanner->no_duration_before = whole;
+  return 0;
 }
 
 static size_t match_hex(struct scanner *scanner, size_t at) {
