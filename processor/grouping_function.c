@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A native name goes through a row of small rewrites in one scratch buffer: endings off ("const", "&", "[clone
-// .cold]"), lambdas and anonymous namespaces to one spelling, argument lists out, template arguments to <T>, then the
-// one token that is the name is picked and its compiler's suffix cut.
+// A native name goes through a row of small rewrites in one scratch buffer: "[clone .cold]" and endings off ("const",
+// "&"), lambdas and anonymous namespaces to one spelling, argument lists out, template arguments to <T>, then the one
+// token that is the name is picked and its compiler's suffix cut.
 //
-// Brackets inside operator names ("operator<<", "operator()") would upset the counting of brackets, and the blank in
-// "`anonymous namespace'" the splitting, so those are held as single control bytes (struct mark) in between.
+// Brackets inside some operator names ("operator<<", "operator()") would upset the counting of brackets, and the blank
+// in "`anonymous namespace'" the splitting, so those are held as single control bytes (struct mark) in between. Of the
+// other operators the counting keeps what it can, as in the published hashes: a bracket that closes nothing hides what
+// follows it until one opens.
 #include "processor/grouping_function.h"
 
 #include "base/arena.h"
@@ -19,7 +21,7 @@
 #define RUST_HASH_BYTES    19 // "::h" and 16 digits
 #define LAMBDA_HASH_BYTES  32
 
-#define ARROW 0x02 // " -> "
+#define ARROW "\x02" // " -> "
 
 // Longer spellings first.
 static const struct mark {
@@ -27,16 +29,10 @@ static const struct mark {
   uint8_t byte;
 } marks[] = {
     {"operator<<", 0x03},
-    {"operator<=>", 0x04},
-    {"operator<=", 0x05},
-    {"operator<", 0x06},
-    {"operator>>", 0x07},
-    {"operator->*", 0x08},
-    {"operator->", 0x0E},
-    {"operator>=", 0x0F},
-    {"operator>", 0x10},
-    {"operator()", 0x11},
-    {"`anonymous namespace'", 0x12},
+    {"operator<", 0x04},
+    {"operator->", 0x05},
+    {"operator()", 0x06},
+    {"`anonymous namespace'", 0x07},
 };
 
 // Text being rewritten: `to` is filled from `from`, then they change places. Both have room for FUNCTION_BYTES_MAX.
@@ -133,14 +129,10 @@ static struct slice trim_end(struct slice text) {
   return text;
 }
 
-// "[clone .constprop.0]", "const" and "&" at the end, any number of them.
+// "const" and "&" at the end, any number of them.
 static struct slice cut_trailers(struct slice text) {
   for (;;) {
     size_t before = text.len;
-    if (text.len > 0 && text.ptr[text.len - 1] == ']') {
-      size_t at = slice_find(text, SLICE_LITERAL("[clone "));
-      if (at < text.len) text = trim_end(slice_sub(text, 0, at));
-    }
     if (text.len > 0 && text.ptr[text.len - 1] == '&') text = trim_end(slice_sub(text, 0, text.len - 1));
     if (slice_ends_with(text, SLICE_LITERAL("const")) && (text.len == 5 || !is_word(text, text.len - 6))) {
       text = trim_end(slice_sub(text, 0, text.len - 5));
@@ -198,7 +190,7 @@ static void unify_spelling(struct scratch *scratch) {
       }
     } else if (c == '?') {
       len = match_hashed_namespace(text, at);
-      if (len > 0) put_text(scratch, "\x12::");
+      if (len > 0) put_text(scratch, "\x07::");
     } else if (c == 'o' || c == '`') {
       for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]) && len == 0; i++) {
         if (!slice_starts_with(slice_skip(text, at), slice_from_cstr(marks[i].text))) continue;
@@ -206,8 +198,8 @@ static void unify_spelling(struct scratch *scratch) {
         put(scratch, slice_make(&marks[i].byte, 1));
       }
     } else if (c == ' ' && slice_starts_with(slice_skip(text, at), SLICE_LITERAL(" -> "))) {
-      len = 3; // the last blank may begin the next arrow
-      put_text(scratch, " \x02");
+      len = 4;
+      put_text(scratch, " " ARROW " ");
     }
     if (len == 0) put(scratch, slice_sub(text, at++, 1));
     at += len;
@@ -225,52 +217,70 @@ static size_t enclosed(struct slice text, size_t at, uint8_t open, uint8_t close
   return 0;
 }
 
-static void remove_arguments(struct scratch *scratch) {
-  struct slice text = scratch->text;
-  for (size_t at = 0; at < text.len;) {
-    if (text.ptr[at] != '(') {
-      put(scratch, slice_sub(text, at++, 1));
-      continue;
+// Text with what stands between brackets, once the outermost are closed, given to put_inside instead. Never closed:
+// hidden.
+static void put_replaced(struct scratch *scratch, struct slice text, uint8_t open, uint8_t close,
+                         void (*put_inside)(struct scratch *scratch, struct slice inside)) {
+  int64_t depth = 0;
+  size_t start = 0;
+  for (size_t at = 0; at < text.len; at++) {
+    if (text.ptr[at] == open) {
+      if (depth++ == 0) start = at + 1;
+    } else if (text.ptr[at] == close) {
+      if (--depth == 0) put_inside(scratch, slice_sub(text, start, at - start));
+    } else if (depth == 0) {
+      put(scratch, slice_sub(text, at, 1));
     }
-    size_t len = enclosed(text, at, '(', ')');
-    if (len == 0) break;
-    struct slice inside = slice_trim(slice_sub(text, at + 1, len - 2));
-    if (slice_equal_cstr(inside, "anonymous namespace") || slice_equal_cstr(inside, "operator")) {
-      put_text(scratch, "(");
-      put(scratch, inside);
-      put_text(scratch, ")");
-    }
-    at += len;
   }
+}
+
+static bool has_byte(struct slice text, uint8_t byte) {
+  return slice_find_byte(text, byte) < text.len;
+}
+
+static void put_unless_clone(struct scratch *scratch, struct slice inside) {
+  if (slice_starts_with(inside, SLICE_LITERAL("clone ."))) return;
+  put_text(scratch, "[");
+  put(scratch, inside);
+  put_text(scratch, "]");
+}
+
+static void remove_clones(struct scratch *scratch) {
+  if (!has_byte(scratch->text, '[')) return;
+  put_replaced(scratch, scratch->text, '[', ']', put_unless_clone);
   turn(scratch);
 }
 
-// Template arguments to <T>; a bracket at the very start is handled by the caller.
-static void put_generics(struct scratch *scratch, struct slice text) {
-  for (size_t at = 0; at < text.len;) {
-    if (text.ptr[at] != '<') {
-      put(scratch, slice_sub(text, at++, 1));
-      continue;
-    }
-    size_t len = enclosed(text, at, '<', '>');
-    if (len == 0) return;
-    bool lambda = slice_equal_cstr(slice_sub(text, at + 1, len - 2), "lambda");
-    put_text(scratch, lambda ? "<lambda>" : "<T>");
-    at += len;
-  }
+static void put_argument(struct scratch *scratch, struct slice inside) {
+  inside = slice_trim(inside);
+  if (!slice_equal_cstr(inside, "anonymous namespace") && !slice_equal_cstr(inside, "operator")) return;
+  put_text(scratch, "(");
+  put(scratch, inside);
+  put_text(scratch, ")");
 }
 
-// What stands before " as " in what was written since `from`.
-static void cut_trait(struct scratch *scratch, size_t from) {
-  struct slice written = slice_make(scratch->halves[scratch->half] + from, scratch->len - from);
-  size_t at = slice_find(written, SLICE_LITERAL(" as "));
-  if (at < written.len) scratch->len = from + at;
+static void remove_arguments(struct scratch *scratch) {
+  if (!has_byte(scratch->text, '(')) return;
+  put_replaced(scratch, scratch->text, '(', ')', put_argument);
+  turn(scratch);
+}
+
+static void put_generic(struct scratch *scratch, struct slice inside) {
+  put_text(scratch, slice_equal_cstr(inside, "lambda") ? "<lambda>" : "<T>");
+}
+
+// What stands before " as " in what was written.
+static void cut_trait(struct scratch *scratch) {
+  struct slice written = slice_make(scratch->halves[scratch->half], scratch->len);
+  scratch->len = slice_find(written, SLICE_LITERAL(" as "));
+  if (scratch->len > written.len) scratch->len = written.len;
 }
 
 // Rust writes "<Type as Trait>::method": brackets at the start are opened up and keep the type, or the trait where the
 // type is a single letter (an implementation for everything). They may stand in each other, so they are opened from the
 // outside in and written from the inside out.
 static void replace_generics(struct scratch *scratch) {
+  if (!has_byte(scratch->text, '<')) return;
   struct slice rests[NESTED_TRAITS_MAX]; // behind each opened bracket
   size_t depth = 0;
   struct slice text = scratch->text;
@@ -283,86 +293,87 @@ static void replace_generics(struct scratch *scratch) {
                    slice_equal_cstr(slice_sub(inside, 1, 4), " as ");
     text = blanket ? slice_skip(inside, 5) : inside;
   }
-  put_generics(scratch, text);
+  if (has_byte(text, '<')) {
+    put_replaced(scratch, text, '<', '>', put_generic);
+  } else {
+    put(scratch, text);
+  }
   while (depth > 0) {
-    cut_trait(scratch, 0);
-    put_generics(scratch, rests[--depth]);
+    cut_trait(scratch);
+    put_replaced(scratch, rests[--depth], '<', '>', put_generic);
   }
   turn(scratch);
 }
 
-static bool token_is(const struct slice *tokens, uint32_t count, uint32_t at, const char *word) {
-  return at < count && slice_equal_cstr(tokens[at], word);
+// What is left of a name once its brackets are away, by blanks.
+struct tokens {
+  struct slice list[TOKENS_MAX];
+  uint32_t count;
+  bool spaced_generics; // " <T>" behind the last: MSVC's "operator<< <T>"
+};
+
+// The token is the word and nothing else.
+static bool token_is(const struct tokens *tokens, uint32_t at, const char *word) {
+  if (at >= tokens->count || (tokens->spaced_generics && at + 1 == tokens->count)) return false;
+  return slice_equal_cstr(tokens->list[at], word);
 }
 
-static bool is_arrow(struct slice token) {
-  return token.len == 1 && token.ptr[0] == ARROW;
-}
-
-// The name in a declaration: what stands before the first arrow (and before "throws" and "async"), else the last token.
-static struct slice pick_name(const struct slice *tokens, uint32_t count) {
-  uint32_t end = 0;
-  while (end < count && !is_arrow(tokens[end])) end++;
-  if (end == 0) end = count; // begins with an arrow: as if there were none
-  while (end > 1 && (token_is(tokens, count, end - 1, "throws") || token_is(tokens, count, end - 1, "rethrows") ||
-                     token_is(tokens, count, end - 1, "async"))) {
-    end--;
+// The place of the last token that is the word; count when there is none.
+static uint32_t find_last(const struct tokens *tokens, const char *word) {
+  for (uint32_t i = tokens->count; i-- > 0;) {
+    if (token_is(tokens, i, word)) return i;
   }
-  return tokens[end - 1];
+  return tokens->count;
 }
 
-// "variable initialization expression of static Class.member : Type": the member; count 0 when it is something else.
-static uint32_t skip_initializer(const struct slice *tokens, uint32_t count) {
-  static const char *const words[] = {"variable", "initialization", "expression", "of"};
-  for (uint32_t i = 0; i < 4; i++) {
-    if (!token_is(tokens, count, i, words[i])) return 0;
-  }
-  uint32_t at = token_is(tokens, count, 4, "static") ? 5 : 4;
-  return at < count ? at : 0;
+// The name in a declaration: what stands before the last arrow (and before "throws"), else the last token.
+static uint32_t find_name(const struct tokens *tokens) {
+  uint32_t last = tokens->count - 1, arrow = find_last(tokens, ARROW);
+  if (arrow == tokens->count) return last;
+  uint32_t name = arrow > 0 ? arrow - 1 : last;
+  if (!token_is(tokens, name, "throws")) return name;
+  return name > 0 ? name - 1 : last;
 }
 
-static void put_member(struct scratch *scratch, struct slice token) {
-  while (token.len > 0 && token.ptr[0] == ':') token = slice_skip(token, 1); // "(extension in M):" lost its bracket
-  put_text(scratch, "initializer expression of ");
-  put(scratch, token);
+// "variable initialization expression of static Class.member : Type": the place of the member, count when the text is
+// something else.
+static uint32_t find_member(const struct tokens *tokens, struct slice text) {
+  if (slice_find(text, SLICE_LITERAL("initialization expression of")) > text.len) return tokens->count;
+  uint32_t of = find_last(tokens, "of");
+  uint32_t member = of < tokens->count ? of + 1 : of;
+  return token_is(tokens, member, "static") ? member + 1 : member;
 }
 
-// Swift's compiler-made functions: "thunk for closure", "closure in Foo.bar", "initializer expression of Foo.x".
-static bool put_swift_special(struct scratch *scratch, const struct slice *tokens, uint32_t count) {
-  uint32_t first = 0, closure = UINT32_MAX;
-  bool thunk = false;
-  for (uint32_t i = 0; i + 1 < count; i++) {
-    thunk |= token_is(tokens, count, i, "thunk") && token_is(tokens, count, i + 1, "for");
-    if (thunk && is_arrow(tokens[i + 1])) { // with a signature; "thunk for closure" itself has none
-      put_text(scratch, "thunk for closure");
-      return true;
-    }
-    if (closure == UINT32_MAX && token_is(tokens, count, i, "closure") && tokens[i + 1].ptr[0] == '#') closure = i;
-    if (closure != UINT32_MAX && token_is(tokens, count, i, "in")) first = i + 1;
+// The name, with words of its own for Swift's compiler-made functions: "thunk for closure", "closure in Foo.bar",
+// "initializer expression of Foo.x".
+static void put_name(struct scratch *scratch, const struct tokens *tokens, bool swift) {
+  uint32_t member = find_member(tokens, scratch->text);
+  bool initializer = member < tokens->count;
+  uint32_t at = initializer ? member : find_name(tokens);
+  struct slice name = tokens->list[at];
+  if (!initializer && swift && name.ptr[0] == '@') { // an attribute stands where the name of something nameless would
+    bool thunk = slice_find(scratch->text, SLICE_LITERAL("thunk for ")) <= scratch->text.len;
+    put_text(scratch, thunk ? "thunk for closure" : "closure");
+    return;
   }
-  if (closure != UINT32_MAX && first > 0) {
-    put_text(scratch, "closure in ");
-    tokens += first;
-    count -= first;
-  }
-  uint32_t member = skip_initializer(tokens, count);
-  if (member > 0) {
-    put_member(scratch, tokens[member]);
-  } else if (first > 0) {
-    put(scratch, pick_name(tokens, count));
-  }
-  return member > 0 || first > 0;
+  bool spaced = tokens->spaced_generics && at + 1 == tokens->count;
+  bool is_closure = !initializer && token_is(tokens, at, "closure");
+  if (!is_closure && find_last(tokens, "closure") < tokens->count) put_text(scratch, "closure in ");
+  if (initializer) put_text(scratch, "initializer expression of ");
+  if (initializer && name.ptr[0] == ':') name = slice_skip(name, 1); // "(extension in M):" lost its bracket
+  put(scratch, name);
+  if (spaced) put_text(scratch, " <T>");
 }
 
-static void pick_function(struct scratch *scratch, struct slice function) {
-  struct slice tokens[TOKENS_MAX];
-  uint32_t count = grouping_function_split(scratch->text, tokens, TOKENS_MAX);
-  if (count == 0 || count > TOKENS_MAX) {
+static void pick_function(struct scratch *scratch, struct slice function, bool swift) {
+  struct tokens tokens = {.count = 0};
+  tokens.count = grouping_function_split(scratch->text, tokens.list, TOKENS_MAX);
+  if (tokens.count == 0 || tokens.count > TOKENS_MAX) {
     put(scratch, function);
-  } else if (!put_swift_special(scratch, tokens, count)) {
-    bool spaced_generics = count > 1 && slice_equal_cstr(tokens[count - 1], "<T>"); // MSVC: "operator<< <T>"
-    put(scratch, pick_name(tokens, spaced_generics ? count - 1 : count));
-    if (spaced_generics) put_text(scratch, " <T>");
+  } else {
+    tokens.spaced_generics = tokens.count > 1 && token_is(&tokens, tokens.count - 1, "<T>");
+    if (tokens.spaced_generics) tokens.count--;
+    put_name(scratch, &tokens, swift);
   }
   turn(scratch);
 }
@@ -370,7 +381,7 @@ static void pick_function(struct scratch *scratch, struct slice function) {
 static void expand_marks(struct scratch *scratch) {
   struct slice text = scratch->text;
   for (size_t at = 0; at < text.len; at++) {
-    const char *spelled = text.ptr[at] == ARROW ? "->" : NULL;
+    const char *spelled = text.ptr[at] == ARROW[0] ? "->" : NULL;
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]) && spelled == NULL; i++) {
       if (text.ptr[at] == marks[i].byte) spelled = marks[i].text;
     }
@@ -406,18 +417,21 @@ static struct slice cut_suffixes(struct slice text) {
   return slice_sub(text, fastcall, end - 1 - fastcall);
 }
 
-static struct slice trim_native(struct slice function, struct arena *arena) {
+static struct slice trim_native(struct slice function, struct slice platform, struct arena *arena) {
   if (slice_equal_cstr(function, "<redacted>") || slice_equal_cstr(function, "<unknown>")) return function;
   struct slice text = slice_trim(function);
   bool objective_c = slice_starts_with(text, SLICE_LITERAL("[")) || slice_starts_with(text, SLICE_LITERAL("+[")) ||
                      slice_starts_with(text, SLICE_LITERAL("-["));
   if (objective_c || text.len > FUNCTION_BYTES_MAX || is_plain(text) || has_mark_bytes(text)) return text;
   uint8_t halves[2][FUNCTION_BYTES_MAX];
-  struct scratch scratch = {.text = cut_trailers(text), .halves = {halves[0], halves[1]}};
+  struct scratch scratch = {.text = text, .halves = {halves[0], halves[1]}};
+  remove_clones(&scratch);
+  scratch.text = cut_trailers(trim_end(scratch.text));
   unify_spelling(&scratch);
   remove_arguments(&scratch);
   replace_generics(&scratch);
-  pick_function(&scratch, text);
+  bool swift = slice_equal_cstr(platform, "cocoa") || slice_equal_cstr(platform, "swift");
+  pick_function(&scratch, function, swift);
   expand_marks(&scratch);
   struct slice name = cut_suffixes(scratch.text);
   if (slice_equal(name, function)) return function;
@@ -437,5 +451,5 @@ struct slice grouping_trim_function(struct slice function, struct slice platform
   if (slice_equal_cstr(platform, "csharp")) {
     return slice_sub(function, 0, slice_find(function, SLICE_LITERAL(" (")));
   }
-  return grouping_family_of(platform) == GROUPING_FAMILY_NATIVE ? trim_native(function, arena) : function;
+  return grouping_family_of(platform) == GROUPING_FAMILY_NATIVE ? trim_native(function, platform, arena) : function;
 }

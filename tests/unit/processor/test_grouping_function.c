@@ -43,9 +43,15 @@ static void cpp(void **state) {
   check("native", "bool x::operator>=(a)", "x::operator>=");
   check("native", "x::operator>>(a)", "x::operator>>");
   check("native", "x<y>::operator->*(a)", "x<T>::operator->*");
+  check("native", "x<y>::operator<<=(a)", "x<T>::operator<<=");
+  check("native", "x<y>::operator[](a) const&", "x<T>::operator[]");
+  check("native", "x<y>::operator>=(a)", "x<T>::operator"); // that bracket closes nothing
+  check("native", "a) b (c) d", "ac");
   check("native", "x::operator()(a)::{lambda(b)#1}::operator()(c) const", "x::operator()::lambda::operator()");
   check("native", "lambda_0123", "lambda_0123");
   check("native", "f(a) [clone .isra.0] [clone .cold]", "f");
+  check("native", "f(a) const [clone .cold] const", "f");
+  check("native", "f(a) [b]", "[b]");
   check("native", "unclosed(a", "unclosed");
   check("native", "f\x11(a)", "f\x11(a)"); // not a compiler's name
 }
@@ -72,11 +78,17 @@ static void suffixes(void **state) {
 static void swift(void **state) {
   (void)state;
   check("cocoa", "@objc A.b(C) -> ()", "A.b");
-  check("swift", "static A.b(c: D) async throws -> E", "A.b");
+  check("swift", "static A.b(c: D) throws -> E", "A.b");
+  check("swift", "A.b(c: D) async -> E", "async"); // as the published hashes have it
   check("cocoa", "closure #1 () -> () in closure #2 () -> () in A.b(c: D) -> ()", "closure in A.b");
-  check("cocoa", "partial apply for closure #1 () -> () in A.b()", "closure in A.b");
+  check("cocoa", "partial apply for closure #1 () -> () in A.b() -> C", "closure in A.b");
   check("cocoa", "variable initialization expression of static A.b : C", "initializer expression of A.b");
   check("cocoa", "thunk for @escaping () -> ()", "thunk for closure");
+  check("cocoa", "@escaping @callee_guaranteed (A) -> (B)", "closure");
+  check("native", "thunk for @escaping @callee_guaranteed () -> ()", "@callee_guaranteed"); // no Swift
+  check("native", "closure #1 in A.b()", "closure in A.b");
+  check("native", "closure #1 () -> () in A.b()", "closure in #1"); // the last arrow decides
+  check("native", "a -> <b>", "-> <T>");
   check("cocoa", "thunk for closure", "closure"); // trimmed a second time, as the published hashes have it
 }
 
