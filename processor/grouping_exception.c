@@ -109,10 +109,13 @@ static struct grouping_pair exception_components(const struct grouping_work *wor
   return pair;
 }
 
+#define TREE_VISITS_MAX 4096 // of a tree that is none: a visit for each way to an exception
+
 // The tree that exceptions of a group describe, by place in the event. Children are linked in reverse order of the
-// event.
+// event. An id given twice belongs to the first exception that has it; the others have its children too.
 struct group_tree {
   uint32_t root;
+  uint32_t owner[SENTRY_EVENT_EXCEPTIONS_MAX]; // of the exception's id, and of its children
   uint32_t first_child[SENTRY_EVENT_EXCEPTIONS_MAX];
   uint32_t next_sibling[SENTRY_EVENT_EXCEPTIONS_MAX];
 };
@@ -124,14 +127,14 @@ static uint32_t find_exception(const struct sentry_event *event, int64_t id) {
   return NO_NODE;
 }
 
-// False when the event has no such tree or a malformed one: ids missing or given twice, no root.
+// False when the event has no such tree: an id is missing, or the root.
 static bool read_tree(const struct sentry_event *event, struct group_tree *tree) {
   uint32_t count = event->exception_count;
   if (count < 2 || count > SENTRY_EVENT_EXCEPTIONS_MAX) return false;
   uint32_t last_child[SENTRY_EVENT_EXCEPTIONS_MAX];
   for (uint32_t i = 0; i < count; i++) {
-    const struct sentry_exception *exception = &event->exceptions[i];
-    if (!exception->has_exception_id || find_exception(event, exception->exception_id) != i) return false;
+    if (!event->exceptions[i].has_exception_id) return false;
+    tree->owner[i] = find_exception(event, event->exceptions[i].exception_id);
     tree->first_child[i] = tree->next_sibling[i] = last_child[i] = NO_NODE;
   }
   for (uint32_t i = count; i-- > 0;) {
@@ -149,18 +152,23 @@ static bool read_tree(const struct sentry_event *event, struct group_tree *tree)
   return tree->root != NO_NODE;
 }
 
+static uint32_t first_child(const struct group_tree *tree, uint32_t i) {
+  return tree->first_child[tree->owner[i]];
+}
+
 // The first exceptions below the root that are not groups, from left to right. NO_NODE when the tree bites its tail.
 static uint32_t collect_top_level(const struct sentry_event *event, const struct group_tree *tree, uint32_t *out_top) {
-  uint32_t waiting[SENTRY_EVENT_EXCEPTIONS_MAX + 1], depth = 0, count = 0, visits = 0;
+  uint32_t waiting[SENTRY_EVENT_EXCEPTIONS_MAX * 2], depth = 0, count = 0, visits = 0;
   waiting[depth++] = tree->root;
   while (depth > 0) {
     uint32_t i = waiting[--depth];
-    if (++visits > event->exception_count) return NO_NODE; // every exception has one place in a tree
-    if (i != tree->root && tree->next_sibling[i] != NO_NODE) waiting[depth++] = tree->next_sibling[i];
+    bool below = visits > 0, full = depth + 2 > sizeof(waiting) / sizeof(waiting[0]);
+    if (++visits > TREE_VISITS_MAX || full || count == SENTRY_EVENT_EXCEPTIONS_MAX) return NO_NODE;
+    if (below && tree->next_sibling[i] != NO_NODE) waiting[depth++] = tree->next_sibling[i];
     if (!event->exceptions[i].is_exception_group) {
       out_top[count++] = i;
-    } else if (tree->first_child[i] != NO_NODE) {
-      waiting[depth++] = tree->first_child[i];
+    } else if (first_child(tree, i) != NO_NODE) {
+      waiting[depth++] = first_child(tree, i);
     }
   }
   return count;
@@ -200,7 +208,7 @@ static uint32_t drop_repeated(const struct grouping_pair *pairs, uint32_t *list,
 static bool first_path(const struct sentry_event *event, const struct group_tree *tree, uint32_t from, uint32_t *list,
                        uint32_t *out_count) {
   uint32_t count = 0;
-  for (uint32_t i = from; i != NO_NODE; i = tree->first_child[i]) {
+  for (uint32_t i = from; i != NO_NODE; i = first_child(tree, i)) {
     if (count == event->exception_count) return false;
     list[count++] = i;
   }
@@ -256,7 +264,7 @@ struct grouping_pair grouping_exception_components(struct grouping_work *work) {
   uint32_t total = work->event->exception_count;
   if (total == 0) return result;
   struct grouping_pair *pairs = arena_alloc_array(work->arena, total, sizeof(*pairs));
-  uint32_t *list = arena_alloc_array(work->arena, (size_t)total + 1, sizeof(*list));
+  uint32_t *list = arena_alloc_array(work->arena, SENTRY_EVENT_EXCEPTIONS_MAX + 1, sizeof(*list));
   if (pairs == NULL || list == NULL) return result;
   for (uint32_t i = 0; i < total; i++) pairs[i] = exception_components(work, i);
   if (work->event->exceptions[total - 1].stacktrace.frame_count > 0) work->raised = pairs[total - 1].app;

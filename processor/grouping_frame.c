@@ -62,9 +62,7 @@ static size_t skip_number(struct slice text, size_t at) {
 // `at`.
 static size_t match_constructor_accessor(struct slice text, size_t at, size_t *kept) {
   static const char *const names[] = {"sun.reflect.GeneratedSerializationConstructorAccessor",
-                                      "sun.reflect.GeneratedConstructorAccessor",
-                                      "jdk.internal.reflect.GeneratedSerializationConstructorAccessor",
-                                      "jdk.internal.reflect.GeneratedConstructorAccessor"};
+                                      "sun.reflect.GeneratedConstructorAccessor"};
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
     if (!starts(slice_skip(text, at), names[i])) continue;
     *kept = at + strlen(names[i]);
@@ -74,13 +72,12 @@ static size_t match_constructor_accessor(struct slice text, size_t at, size_t *k
   return 0;
 }
 
-// mark, word characters, "$$" (or "$" where a single one will do), hex digits, perhaps "_12".
+// mark, word characters up to `before_dollars`, "$$" (or "$" where a single one will do), hex digits, perhaps "_12".
 static size_t match_hashed(struct slice text, size_t at, const char *mark, const char *before_dollars, size_t *kept) {
   if (!starts(slice_skip(text, at), mark)) return 0;
   size_t word = at + strlen(mark), end = skip_while(text, word, is_word);
   struct slice name = slice_sub(text, word, end - word);
-  if (name.len == 0 || !slice_ends_with(name, slice_from_cstr(before_dollars))) return 0;
-  if (name.len == strlen(before_dollars) && name.len > 0 && before_dollars[0] != '\0') return 0;
+  if (name.len <= strlen(before_dollars) || !slice_ends_with(name, slice_from_cstr(before_dollars))) return 0;
   size_t dollars = 0;
   while (dollars < 2 && end + dollars < text.len && text.ptr[end + dollars] == '$') dollars++;
   if (dollars == 0 || (dollars == 1 && before_dollars[0] != '\0')) return 0;
@@ -109,11 +106,13 @@ static size_t match_clojure(struct slice text, size_t at, size_t *kept) {
 }
 
 static size_t match_enhancer_by(struct slice text, size_t at, size_t *kept) {
-  return match_hashed(text, at, "$$EnhancerBy", "", kept);
+  size_t end = match_hashed(text, at, "$$EnhancerBy", "", kept);
+  return end > 0 ? end : match_hashed(text, at, "$EnhancerBy", "", kept);
 }
 
 static size_t match_fast_class_by(struct slice text, size_t at, size_t *kept) {
-  return match_hashed(text, at, "$$FastClassBy", "", kept);
+  size_t end = match_hashed(text, at, "$$FastClassBy", "", kept);
+  return end > 0 ? end : match_hashed(text, at, "$FastClassBy", "", kept);
 }
 
 static size_t match_hibernate_proxy(struct slice text, size_t at, size_t *kept) {
@@ -136,8 +135,9 @@ static struct slice clean_codegen(struct slice text, codegen_match match, struct
   static const char mark[] = "<auto>";
   uint8_t *out = NULL;
   size_t len = 0, taken = 0;
-  for (size_t at = slice_find_byte(text, '$'); at < text.len;) {
-    size_t kept = 0, end = match(text, at, &kept);
+  for (size_t at = 0; at < text.len;) {
+    bool possible = text.ptr[at] == '$' || text.ptr[at] == 's';
+    size_t kept = 0, end = possible ? match(text, at, &kept) : 0;
     if (end == 0) {
       at++;
       continue;
@@ -156,13 +156,9 @@ static struct slice clean_codegen(struct slice text, codegen_match match, struct
 }
 
 static struct slice clean_java_module(struct slice module, struct arena *arena) {
-  static const codegen_match matches[] = {match_cglib,       match_javassist,     match_clojure,
-                                          match_enhancer_by, match_fast_class_by, match_hibernate_proxy};
-  size_t kept = 0, end = match_constructor_accessor(module, 0, &kept);
-  if (end > 0) {
-    module = arena_printf(arena, "%.*s<auto>%.*s", SLICE_PRINTF(slice_sub(module, 0, kept)),
-                          SLICE_PRINTF(slice_skip(module, end)));
-  }
+  static const codegen_match matches[] = {
+      match_constructor_accessor, match_cglib,         match_javassist,      match_clojure,
+      match_enhancer_by,          match_fast_class_by, match_hibernate_proxy};
   for (size_t i = 0; i < sizeof(matches) / sizeof(matches[0]); i++) module = clean_codegen(module, matches[i], arena);
   return module;
 }

@@ -36,33 +36,49 @@ struct grouping_component *grouping_template_component(const struct grouping_wor
   return component;
 }
 
-// Schemes that keep their slashes when no host is behind them.
+// Schemes that have slashes also when no host is behind them.
 static bool has_authority(struct slice scheme) {
-  static const char *const schemes[] = {"ftp", "file", "ws", "wss", "sftp", "rtsp"};
+  static const char *const schemes[] = {"http",  "https", "ftp", "file", "ws",     "wss",   "sftp", "rtsp",
+                                        "rtspu", "git",   "svn", "nfs",  "gopher", "rsync", "imap", "telnet"};
   for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
     if (slice_equal_cstr(scheme, schemes[i])) return true;
   }
   return false;
 }
 
-// 'self', the host of an http(s) address, "scheme://host" of others, "data:" of "data:text/plain,x", "blob://" of
-// "blob".
-static struct slice normalise_blocked(struct slice uri, struct arena *arena) {
-  struct slice self = SLICE_LITERAL("'self'");
-  if (uri.len == 0 || slice_equal(uri, self) || slice_equal_cstr(uri, "self")) return self;
-  size_t colon = slice_find_byte(uri, ':');
-  if (colon == uri.len) return arena_printf(arena, "%.*s://", SLICE_PRINTF(uri));
-  struct slice scheme = grouping_text_lower(slice_sub(uri, 0, colon), false, arena);
-  struct slice rest = slice_skip(uri, colon + 1), host = {0};
-  if (slice_starts_with(rest, SLICE_LITERAL("//"))) {
-    rest = slice_skip(rest, 2);
-    size_t end = 0;
-    while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL) end++;
-    host = slice_sub(rest, 0, end);
+static bool is_letter(uint8_t c) {
+  return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+}
+
+// The bytes of a scheme in front of ':', 0 when the address has none.
+static size_t scheme_len(struct slice uri) {
+  size_t len = 0;
+  for (; len < uri.len && uri.ptr[len] != ':'; len++) {
+    uint8_t c = uri.ptr[len];
+    bool inner = (c >= '0' && c <= '9') || c == '+' || c == '-' || c == '.';
+    if (!is_letter(c) && (len == 0 || !inner)) return 0;
   }
-  if (slice_equal_cstr(scheme, "http") || slice_equal_cstr(scheme, "https")) return host;
-  const char *slashes = host.len > 0 || has_authority(scheme) ? "//" : "";
-  return arena_printf(arena, "%.*s:%s%.*s", SLICE_PRINTF(scheme), slashes, SLICE_PRINTF(host));
+  return len < uri.len ? len : 0;
+}
+
+// 'self', the host of an http(s) address, "scheme://host" of others, "data:" of "data:text/plain,x" and of "data".
+static struct slice normalise_blocked(struct slice uri, struct arena *arena) {
+  struct slice self = SLICE_LITERAL("'self'"), scheme = uri, host = {0};
+  if (uri.len == 0 || slice_equal(uri, self) || slice_equal_cstr(uri, "self")) return self;
+  if (slice_find_byte(uri, ':') < uri.len) {
+    size_t len = scheme_len(uri);
+    scheme = grouping_text_lower(slice_sub(uri, 0, len), false, arena);
+    struct slice rest = slice_skip(uri, len > 0 ? len + 1 : 0);
+    if (slice_starts_with(rest, SLICE_LITERAL("//"))) {
+      rest = slice_skip(rest, 2);
+      size_t end = 0;
+      while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL) end++;
+      host = slice_sub(rest, 0, end);
+    }
+    if (slice_equal_cstr(scheme, "http") || slice_equal_cstr(scheme, "https")) return host;
+  }
+  const char *colon = scheme.len > 0 ? ":" : "", *slashes = host.len > 0 || has_authority(scheme) ? "//" : "";
+  return arena_printf(arena, "%.*s%s%s%.*s", SLICE_PRINTF(scheme), colon, slashes, SLICE_PRINTF(host));
 }
 
 struct grouping_component *grouping_csp_component(const struct grouping_work *work) {

@@ -84,6 +84,13 @@ static void java_names(void **state) {
       {"a.B$$SpringCGLIB$$1e4f_0", "a.B$$SpringCGLIB$$<auto>"},
       {"a.B$$EnhancerByCGLIB$$1e4f", "a.B$$EnhancerByCGLIB$$<auto>"},
       {"a.B$$EnhancerByGuice$$ae46$$FastClassByGuice$$caec", "a.B$$EnhancerByGuice$$<auto>$$FastClassByGuice$$<auto>"},
+      {"x.sun.reflect.GeneratedConstructorAccessor3$4", "x.sun.reflect.GeneratedConstructorAccessor<auto>$4"},
+      {"jdk.internal.reflect.GeneratedConstructorAccessor3", "jdk.internal.reflect.GeneratedConstructorAccessor3"},
+      {"a.B$EnhancerByGuice$ae46b1bf", "a.B$EnhancerByGuice$<auto>"},
+      {"a.B$$EnhancerByGuice$$ae46b1bf$FastClassByGuice$caceacd2_1",
+       "a.B$$EnhancerByGuice$$<auto>$FastClassByGuice$<auto>"},
+      {"a.B$$EnhancerByGuice$$xyz", "a.B$$EnhancerByGuice$$xyz"},
+      {"a.B$$CGLIB$$1e4f", "a.B$$CGLIB$$1e4f"},
       {"a.B_$$_javassist_74", "a.B_$$_javassist<auto>"},
       {"a.B_$$_javassist_seam_74", "a.B_$$_javassist<auto>"},
       {"a.core$_main$fn__1539$fn__1540", "a.core$_main$fn__<auto>$fn__<auto>"},
@@ -242,6 +249,16 @@ static void groups(void **state) {
                                                  "{\"type\":\"G\",\"value\":\"g\"," MECHANISM("0", "", "true") "]}}");
   grouping_run_check(run, "app", "BbAaGg");
   assert_true(slice_equal_cstr(run->result.title, "G: g"));
+  // An id given twice: both are below the group, the last of the event first.
+  grouping_run_event(
+      run, "{\"exception\":{\"values\":["
+           "{\"type\":\"A\",\"value\":\"a\"," MECHANISM(
+               "1", PARENT("0"), "false") ","
+                                          "{\"type\":\"A\",\"value\":\"b\"," MECHANISM(
+                                              "1", PARENT("0"), "false") ","
+                                                                         "{\"type\":\"G\",\"value\":\"g\"," MECHANISM(
+                                                                             "0", "", "true") "]}}");
+  grouping_run_check(run, "app", "AbAaGg");
   // A cause below the one exception comes with it.
   grouping_run_event(
       run, "{\"exception\":{\"values\":["
@@ -257,12 +274,6 @@ static void groups(void **state) {
 static void malformed_groups(void **state) {
   struct grouping_run *run = *state;
   static const char *const events[] = {
-      // ids twice
-      "{\"exception\":{\"values\":[{\"type\":\"A\"," MECHANISM(
-          "1", PARENT("0"), "false") ","
-                                     "{\"type\":\"B\"," MECHANISM("1", PARENT("0"),
-                                                                  "false") ",{\"type\":\"G\"," MECHANISM("0", "",
-                                                                                                         "true") "]}}",
       // no root
       "{\"exception\":{\"values\":[{\"type\":\"A\"," MECHANISM(
           "3", PARENT("1"), "false") ","
@@ -337,7 +348,13 @@ static void reports(void **state) {
       {"img-src", "http://x.example:81/a?b", "img-src", "img-srcx.example:81"},
       {"img-src", "ftp://x.example/a", "img-src", "img-srcftp://x.example"},
       {"img-src", "data:image/png", "img-src", "img-srcdata:"},
-      {"img-src", "blob", "img-src", "img-srcblob://"},
+      {"img-src", "blob", "img-src", "img-srcblob:"},
+      {"img-src", "FILE:///a", "img-src", "img-srcfile://"},
+      {"img-src", "https", "img-src", "img-srchttps://"},
+      {"img-src", "ms-appx-web://a.b/c", "img-src", "img-srcms-appx-web://a.b"},
+      {"img-src", "localhost:8080", "img-src", "img-srclocalhost:"},
+      {"img-src", "127.0.0.1:8080", "img-src", "img-src"},
+      {"img-src", "//x.example:81/a", "img-src", "img-src//x.example:81"},
       {"", "self", "style-src 'none'", "style-src'self'"},
   };
   for (size_t i = 0; i < sizeof(csp) / sizeof(csp[0]); i++) {
