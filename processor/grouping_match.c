@@ -204,10 +204,7 @@ static bool look_up_path(struct grouping_stack *stack, uint32_t i, enum grouping
   uint8_t *slashed = arena_alloc(stack->arena, path.len + 1);
   if (slashed == NULL) return false;
   slashed[0] = '/';
-  for (size_t at = 0; at < path.len; at++) {
-    uint8_t c = path.ptr[at];
-    slashed[at + 1] = c == '\\' ? '/' : c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
-  }
+  grouping_text_lower_into(path, true, slashed + 1);
   look_up(stack, i, field, slice_make(slashed + 1, path.len), false);
   if (slashed[1] != '/') look_up(stack, i, field, slice_make(slashed, path.len + 1), true);
   return true;

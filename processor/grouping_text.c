@@ -149,18 +149,59 @@ struct slice grouping_text_truncate(struct slice text, size_t chars_max, struct 
   return slice_make(out, len + 3);
 }
 
+// Capitals of Latin, Greek, Cyrillic, Armenian and full-width letters, each range every `step` of them; the small
+// letter has as many bytes. Rarer ones stay.
+static const struct {
+  uint32_t first, last, step;
+  int32_t small;
+} capitals[] = {{0xC0, 0xD6, 1, 32},   {0xD8, 0xDE, 1, 32},    {0x100, 0x12E, 2, 1},    {0x132, 0x136, 2, 1},
+                {0x139, 0x147, 2, 1},  {0x14A, 0x176, 2, 1},   {0x178, 0x178, 1, -121}, {0x179, 0x17D, 2, 1},
+                {0x386, 0x386, 1, 38}, {0x388, 0x38A, 1, 37},  {0x38C, 0x38C, 1, 64},   {0x38E, 0x38F, 1, 63},
+                {0x391, 0x3A1, 1, 32}, {0x3A3, 0x3AB, 1, 32},  {0x400, 0x40F, 1, 80},   {0x410, 0x42F, 1, 32},
+                {0x460, 0x480, 2, 1},  {0x48A, 0x4BE, 2, 1},   {0x4C1, 0x4CD, 2, 1},    {0x4D0, 0x52E, 2, 1},
+                {0x531, 0x556, 1, 48}, {0x1E00, 0x1E94, 2, 1}, {0x1EA0, 0x1EFE, 2, 1},  {0xFF21, 0xFF3A, 1, 32}};
+
+static uint32_t small_letter(uint32_t code) {
+  for (size_t i = 0; i < sizeof(capitals) / sizeof(capitals[0]) && capitals[i].first <= code; i++) {
+    bool capital = code <= capitals[i].last && (code - capitals[i].first) % capitals[i].step == 0;
+    if (capital) return (uint32_t)((int32_t)code + capitals[i].small);
+  }
+  return code;
+}
+
+// A code point of `len` bytes as UTF-8.
+static void encode(uint32_t code, size_t len, uint8_t *out) {
+  static const uint8_t leads[] = {0, 0, 0xC0, 0xE0, 0xF0};
+  for (size_t i = len; i-- > 1; code >>= 6) out[i] = (uint8_t)(0x80 | (code & 0x3F));
+  out[0] = (uint8_t)(leads[len] | code);
+}
+
+void grouping_text_lower_into(struct slice text, bool slashes, uint8_t *out) {
+  for (size_t at = 0, len = 1; at < text.len; at += len) {
+    uint8_t c = text.ptr[at];
+    len = 1;
+    if (c < 0x80) {
+      out[at] = c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : slashes && c == '\\' ? '/' : c;
+      continue;
+    }
+    uint32_t code = decode(text, at, &len), small = small_letter(code);
+    if (small == code) {
+      memcpy(out + at, text.ptr + at, len);
+    } else {
+      encode(small, len, out + at);
+    }
+  }
+}
+
 struct slice grouping_text_lower(struct slice text, bool slashes, struct arena *arena) {
   size_t at = 0;
-  while (at < text.len && !(text.ptr[at] >= 'A' && text.ptr[at] <= 'Z') && !(slashes && text.ptr[at] == '\\')) at++;
+  while (at < text.len && text.ptr[at] < 0x80 && !(text.ptr[at] >= 'A' && text.ptr[at] <= 'Z') &&
+         !(slashes && text.ptr[at] == '\\')) {
+    at++;
+  }
   if (at == text.len) return text;
   uint8_t *out = arena_alloc(arena, text.len);
   if (out == NULL) return (struct slice){0};
-  memcpy(out, text.ptr, at);
-  for (; at < text.len; at++) {
-    uint8_t c = text.ptr[at];
-    if (c >= 'A' && c <= 'Z') c = (uint8_t)(c | 0x20);
-    if (slashes && c == '\\') c = '/';
-    out[at] = c;
-  }
+  grouping_text_lower_into(text, slashes, out);
   return slice_make(out, text.len);
 }

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/arena.h"
 #include "base/slice.h"
@@ -31,7 +32,9 @@ struct slice grouping_text_collapse(struct slice text, struct arena *arena);
 size_t grouping_text_chars(struct slice text);
 // At most chars_max characters, the last three of a text that was cut being dots.
 struct slice grouping_text_truncate(struct slice text, size_t chars_max, struct arena *arena);
-// A copy with ASCII letters in lower case and, when asked, '\\' as '/'. The input when nothing changes.
+// A copy with letters in lower case and, when asked, '\\' as '/'. May be the input when nothing changes.
 struct slice grouping_text_lower(struct slice text, bool slashes, struct arena *arena);
+// The same into text.len bytes of out.
+void grouping_text_lower_into(struct slice text, bool slashes, uint8_t *out);
 
 #endif
