@@ -69,11 +69,14 @@ bool item_query_data(struct connection *reader, const uint8_t event_id[ISSUE_EVE
 // --- feedback --------------------------------------------------------------------------------------------------------
 
 #define FEEDBACK_COLUMNS                                                                                               \
-  "SELECT f.id, f.feedback_id, f.event_id, "                                                                           \
-  "(SELECT i.id FROM issue i WHERE i.id = coalesce((SELECT e.issue_id FROM event e WHERE e.event_id = f.event_id "     \
-  "AND e.project_id = f.project_id), f.issue_id)), "                                                                   \
-  "(SELECT slug FROM project p WHERE p.id = f.project_id), f.time_ns, f.is_report, f.name, f.email, f.message, f.url " \
-  "FROM feedback f "
+  "SELECT f.id, f.feedback_id, f.event_id, i.id, "                                                                     \
+  "(SELECT slug FROM project p WHERE p.id = f.project_id), f.time_ns, f.is_report, f.name, f.email, f.message, "       \
+  "f.url, "                                                                                                            \
+  "i.number, i.title, "                                                                                                \
+  "(SELECT count(*) FROM attachment a WHERE a.event_id = f.feedback_id AND a.project_id = f.project_id) "              \
+  "FROM feedback f LEFT JOIN issue i ON i.id = coalesce((SELECT e.issue_id FROM event e WHERE e.event_id = "           \
+  "f.event_id "                                                                                                        \
+  "AND e.project_id = f.project_id), f.issue_id) "
 
 static uint32_t collect(struct connection *reader, struct statement *select, struct arena *arena,
                         struct item_feedback_row *out_rows) {
@@ -91,6 +94,9 @@ static uint32_t collect(struct connection *reader, struct statement *select, str
         .email = keep(reader, arena, statement_text(select, 8)),
         .message = keep(reader, arena, statement_text(select, 9)),
         .url = keep(reader, arena, statement_text(select, 10)),
+        .issue_number = statement_u64(select, 11),
+        .issue_title = keep(reader, arena, statement_text(select, 12)),
+        .attachments = (uint32_t)statement_i64(select, 13),
     };
   }
   return count;

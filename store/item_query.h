@@ -32,8 +32,10 @@ bool item_query_data(struct connection *reader, const uint8_t event_id[ISSUE_EVE
 struct item_feedback_row {
   int64_t row;
   struct slice feedback_id, event_id; // raw; event_id may be empty
-  uint64_t issue;                     // 0: none
-  struct slice project;               // slug
+  uint64_t issue, issue_number;       // 0: none
+  struct slice issue_title;
+  uint32_t attachments; // under feedback_id
+  struct slice project; // slug
   uint64_t time_ns;
   bool is_report;
   struct slice name, email, message, url;

@@ -15,7 +15,7 @@
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 // A prefix that ends in '/' takes something after it, the others are whole paths.
-static const char *const pages[] = {"/", "/status", "/projects", "/projects/", "/issues/", "/requests/"};
+static const char *const pages[] = {"/", "/feedback", "/status", "/projects", "/projects/", "/issues/", "/requests/"};
 
 static const struct web_asset *file_named(struct slice path) {
   for (size_t i = 0; i < web_assets_file_count; i++) {

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import {randomBytes} from 'node:crypto';
 
 // A picture of one red pixel.
-const png = Buffer.from(
+export const png = Buffer.from(
   'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC',
   'base64',
 );
@@ -158,4 +158,15 @@ export async function sendEvent(dsn, of, {attachments = false, feedback = null} 
   };
   const said = await sendEnvelope(dsn, [{type: 'user_report', payload: report}]);
   assert.equal(said.status, 200, said.text);
+}
+
+// What a feedback widget sends: words about an event, or about none, maybe with a picture.
+export async function sendFeedback(dsn, {message, email, about, withPicture = false}) {
+  const id = randomBytes(16).toString('hex');
+  const words = {message, name: 'Joe', contact_email: email, associated_event_id: about, url: 'https://shop.example/'};
+  const items = [{type: 'feedback', payload: {event_id: id, type: 'feedback', contexts: {feedback: words}}}];
+  if (withPicture)
+    items.push({type: 'attachment', filename: 'screenshot.png', content_type: 'image/png', payload: png});
+  const answer = await sendEnvelope(dsn, items, {event_id: id});
+  assert.equal(answer.status, 200, answer.text);
 }

@@ -12,6 +12,19 @@
 static const char *const issue_parameters[] = {"limit", "cursor", NULL};
 static const char *const list_parameters[] = {"project", "limit", "cursor", NULL};
 
+static void write_issue(struct api_answer *answer, const struct item_feedback_row *row) {
+  json_key(&answer->json, "issue");
+  if (row->issue == 0) {
+    json_write_null(&answer->json);
+    return;
+  }
+  json_begin_object(&answer->json);
+  api_answer_decimal(answer, "id", row->issue);
+  api_answer_short_id(answer, row->project, row->issue_number);
+  api_answer_text(answer, "title", row->issue_title);
+  json_end_object(&answer->json);
+}
+
 static void write_row(struct api_answer *answer, const struct item_feedback_row *row) {
   json_begin_object(&answer->json);
   api_answer_hex(answer, "id", row->feedback_id);
@@ -22,12 +35,14 @@ static void write_row(struct api_answer *answer, const struct item_feedback_row 
   } else {
     api_answer_text(answer, "issue_id", (struct slice){0});
   }
+  write_issue(answer, row);
   api_answer_cstr(answer, "kind", row->is_report ? "user_report" : "feedback");
   api_answer_time(answer, "time", row->time_ns);
   api_answer_text(answer, "name", row->name);
   api_answer_text(answer, "email", row->email);
   api_answer_text(answer, "message", row->message);
   api_answer_text(answer, "url", row->url);
+  api_answer_number(answer, "attachments", row->attachments);
   json_end_object(&answer->json);
 }
 

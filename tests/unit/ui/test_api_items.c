@@ -133,6 +133,10 @@ static void feedback_is_found_everywhere(void **state) {
   say(fixture, "0a000000000000000000000000000000", EVENT_1, "first");
   say(fixture, "0b000000000000000000000000000000", EVENT_1, "second");
   say(fixture, "0c000000000000000000000000000000", "", "alone");
+  add(fixture,
+      &(struct sentry_item){
+          .kind = SENTRY_ITEM_ATTACHMENT,
+          .attachment = {.event_id = "0c000000000000000000000000000000", .bytes = 1, .data = SLICE_LITERAL("x")}});
   fixture_write(fixture->inbox);
   assert_int_equal(ui_get(fixture, "/api/v1/issues/1/feedback"), 200);
   ui_assert_count(fixture, "feedback", 2);
@@ -157,9 +161,16 @@ static void feedback_is_found_everywhere(void **state) {
   ui_assert_text(fixture, "feedback.0.kind", "feedback");
   ui_assert_null(fixture, "feedback.0.event_id");
   ui_assert_null(fixture, "feedback.0.issue_id");
+  ui_assert_null(fixture, "feedback.0.issue");
+  ui_assert_number(fixture, "feedback.0.attachments", 1);
   ui_assert_text(fixture, "next", "3");
   assert_int_equal(ui_get(fixture, "/api/v1/feedback?limit=2&cursor=3"), 200);
   ui_assert_count(fixture, "feedback", 2);
+  ui_assert_text(fixture, "feedback.0.issue_id", "1");
+  ui_assert_text(fixture, "feedback.0.issue.id", "1");
+  ui_assert_text(fixture, "feedback.0.issue.short_id", "DEFAULT-1");
+  ui_assert_text(fixture, "feedback.0.issue.title", "ValueError: bad cart");
+  ui_assert_number(fixture, "feedback.0.attachments", 0);
   ui_assert_null(fixture, "next");
   ui_get(fixture, "/api/v1/issues/9/feedback");
   ui_assert_refused(fixture, 404, "id");

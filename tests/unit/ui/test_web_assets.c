@@ -70,9 +70,16 @@ static void assert_secure(const struct fixture *f) {
 
 static void test_pages_are_index(void **state) {
   struct fixture *f = *state;
-  const char *const pages[] = {"/",          "/?status=resolved", "/status",
-                               "/issues/17", "/requests/a%2Fb",   "/requests/x?span=1",
-                               "/projects",  "/projects/shop"};
+  const char *const pages[] = {"/",
+                               "/?status=resolved",
+                               "/status",
+                               "/issues/17",
+                               "/requests/a%2Fb",
+                               "/requests/x?span=1",
+                               "/projects",
+                               "/projects/shop",
+                               "/feedback",
+                               "/feedback?project=shop"};
   for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
     assert_int_equal(get(f, pages[i], ""), 200);
     assert_secure(f);
@@ -145,8 +152,8 @@ static void test_encodings_have_their_own_etag(void **state) {
 
 static void test_unknown_addresses(void **state) {
   struct fixture *f = *state;
-  const char *const unknown[] = {"/nothing",   "/issues",   "/issues/",  "/statusx",
-                                 "/index.htm", "/requests", "/projectsx"};
+  const char *const unknown[] = {"/feedbackx", "/nothing",   "/issues",   "/issues/",
+                                 "/statusx",   "/index.htm", "/requests", "/projectsx"};
   for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
     assert_int_equal(get(f, unknown[i], ""), 404);
     assert_secure(f);

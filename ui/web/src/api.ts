@@ -316,12 +316,14 @@ export interface Feedback {
   project: string;
   event_id: string | null;
   issue_id: string | null;
+  issue: {id: string; short_id: string; title: string | null} | null;
   kind: string;
   time: string;
   name: string | null;
   email: string | null;
   message: string;
   url: string | null;
+  attachments: number; // under its id
 }
 
 export interface FeedbackList {
@@ -364,6 +366,11 @@ export const paths = {
   issueFeedback: (id: string, cursor?: string): string =>
     `/api/v1/issues/${encodeURIComponent(id)}/feedback?limit=20` +
     (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''),
+  feedback: (project: string, cursor?: string): string =>
+    '/api/v1/feedback?limit=50' +
+    (project ? '&project=' + encodeURIComponent(project) : '') +
+    (cursor ? '&cursor=' + encodeURIComponent(cursor) : ''),
+  attachments: (event: string): string => `/api/v1/events/${encodeURIComponent(event)}/attachments`,
   status: '/api/v1/status',
   projects: '/api/v1/projects',
   project: (slug: string): string => '/api/v1/projects/' + encodeURIComponent(slug),

@@ -151,8 +151,19 @@ export function useClock(tick: () => void): void {
   }, []);
 }
 
+// By key, or by two pressed one after the other: "g i".
 export type KeyMap = Record<string, (event: KeyboardEvent) => void>;
 const keyMaps: {current: KeyMap}[] = [];
+const pairMs = 1500;
+let pressed = {key: '', at: 0}; // before
+
+function handlerOf(keys: string): ((event: KeyboardEvent) => void) | undefined {
+  for (let i = keyMaps.length - 1; i >= 0; i--) {
+    const handler = keyMaps[i]!.current[keys];
+    if (handler) return handler;
+  }
+  return undefined;
+}
 
 export function startKeys(): void {
   document.addEventListener('keydown', event => {
@@ -171,13 +182,12 @@ export function startKeys(): void {
       (ticking || /^(BUTTON|A|SUMMARY)$/.test(target.tagName))
     )
       return;
-    for (let i = keyMaps.length - 1; i >= 0; i--) {
-      const handler = keyMaps[i]!.current[event.key];
-      if (!handler) continue;
-      event.preventDefault();
-      handler(event);
-      return;
-    }
+    const second = event.timeStamp - pressed.at < pairMs;
+    const handler = (second && handlerOf(`${pressed.key} ${event.key}`)) || handlerOf(event.key);
+    pressed = {key: event.key, at: event.timeStamp};
+    if (!handler) return;
+    event.preventDefault();
+    handler(event);
   });
 }
 

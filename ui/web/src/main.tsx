@@ -3,6 +3,7 @@ import {render} from 'preact';
 import {useErrorBoundary, useLayoutEffect, useRef} from 'preact/hooks';
 import {forgetAnswers, startKeys} from './hooks';
 import {startNavigation, useRoute} from './navigation';
+import {FeedbackPage} from './pages/feedback';
 import {Inbox} from './pages/inbox';
 import {IssuePage} from './pages/issue';
 import {ProjectPage} from './pages/project';
@@ -33,6 +34,8 @@ function Page({route}: {route: Route}) {
       return <IssuePage key={route.id} id={route.id} eventId={route.event} />;
     case 'request':
       return <RequestPage key={route.id} id={route.id} spanId={route.span} />;
+    case 'feedback':
+      return <FeedbackPage project={route.project} />;
     case 'projects':
       return <ProjectsPage />;
     case 'project':

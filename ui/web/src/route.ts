@@ -26,6 +26,7 @@ export type Route =
   | {page: 'inbox'; filters: Filters}
   | {page: 'issue'; id: string; event: string | null}
   | {page: 'request'; id: string; span: string | null}
+  | {page: 'feedback'; project: string}
   | {page: 'status'}
   | {page: 'projects'}
   | {page: 'project'; id: string}
@@ -44,6 +45,7 @@ export function parseRoute(pathname: string, search: string): Route {
   const [, first = '', ...rest] = pathname.split('/');
   const id = decode(rest.join('/').replace(/\/$/, ''));
   if (first === '' && rest.length === 0) return {page: 'inbox', filters: readFilters(query)};
+  if (first === 'feedback' && id === '') return {page: 'feedback', project: query.get('project') ?? ''};
   if (first === 'status' && id === '') return {page: 'status'};
   if (first === 'projects') return id === '' ? {page: 'projects'} : {page: 'project', id};
   if (first === 'issues' && id) return {page: 'issue', id, event: query.get('event')};
@@ -76,6 +78,7 @@ export const hrefs = {
     '/issues/' + encodeURIComponent(id) + (event ? '?event=' + encodeURIComponent(event) : ''),
   request: (id: string, span?: string | null): string =>
     '/requests/' + encodeURIComponent(id) + (span ? '?span=' + encodeURIComponent(span) : ''),
+  feedback: (project: string): string => '/feedback' + (project ? '?project=' + encodeURIComponent(project) : ''),
   status: '/status',
   projects: '/projects',
   project: (slug: string): string => '/projects/' + encodeURIComponent(slug),

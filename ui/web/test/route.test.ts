@@ -16,6 +16,8 @@ test('every address that is written is read back', () => {
     assert.deepEqual(read(hrefs.request(id, 's1')), {page: 'request', id, span: 's1'});
   }
   assert.deepEqual(read('/status'), {page: 'status'});
+  assert.deepEqual(read(hrefs.feedback('')), {page: 'feedback', project: ''});
+  assert.deepEqual(read(hrefs.feedback('my shop')), {page: 'feedback', project: 'my shop'});
 });
 
 test('what is no page is missing', () => {

@@ -94,7 +94,11 @@ export function Inbox({filters}: {filters: Filters}) {
       {shown.length > 0 ? (
         <p class="foot dim">
           {plural(shown.length, 'error')}
-          {issues.next ? ', there are more' : ''} · renews itself · <kbd>?</kbd> for keys
+          {issues.next ? ', there are more' : ''} · renews itself
+          <span class="hint">
+            {' '}
+            · <kbd>?</kbd> for keys
+          </span>
         </p>
       ) : null}
     </>

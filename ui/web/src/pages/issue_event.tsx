@@ -16,12 +16,13 @@ import {
 } from '../event';
 import {duration, parseTime} from '../format';
 import {faultsOf, metaAt, type Meta} from '../meta';
+import {Attachments} from '../parts/attachments';
 import {Copy, Id} from '../parts/copy';
 import {levelClass} from '../parts/level';
 import {Lines, Text} from '../parts/text';
 import {Ago, At} from '../parts/time';
 import {Attributes, Pairs, Value} from '../parts/values';
-import {Attachments, EventFeedback} from './issue_items';
+import {EventFeedback} from './issue_items';
 import {Frames, StackTrace, type StackView} from './issue_stack';
 
 function Section({

@@ -2,23 +2,13 @@
 //
 // What is known of an issue beside one event: how often, where, since when, why it is one issue, and its other events.
 import {useState} from 'preact/hooks';
-import {
-  ask,
-  ApiError,
-  paths,
-  tagValuesMax,
-  type EventList,
-  type EventSummary,
-  type IssueDetail,
-  type Tag,
-} from '../api';
+import {paths, tagValuesMax, type EventList, type EventSummary, type IssueDetail, type Tag} from '../api';
 import {exact, percent, plural} from '../format';
-import {usePolled} from '../hooks';
 import {dayBars, hourBars, type Bar} from '../hours';
+import {usePages} from '../paging';
 import {Loading} from '../parts/notice';
 import {Text} from '../parts/text';
 import {Ago} from '../parts/time';
-import {toastFailure} from '../parts/toast';
 import {hrefs, noFilters} from '../route';
 
 interface ChartProps {
@@ -180,26 +170,18 @@ export function History({issue}: {issue: IssueDetail}) {
 
 // The kept events of the issue, newest first.
 export function Events({issueId, current}: {issueId: string; current: string | null}) {
-  const {data, loading, error} = usePolled<EventList>(paths.issueEvents(issueId), 5000);
-  const [older, setOlder] = useState<EventSummary[]>([]);
-  const [next, setNext] = useState<string | null | undefined>(undefined);
-  const cursor = next === undefined ? (data?.next ?? null) : next;
-  const more = async (): Promise<void> => {
-    try {
-      const page = await ask<EventList>(paths.issueEvents(issueId, cursor!));
-      setOlder([...older, ...page.events]);
-      setNext(page.next);
-    } catch (failure) {
-      toastFailure((failure as ApiError).message);
-    }
-  };
-  const known = new Set(data?.events.map(event => event.event_id));
-  const events = [...(data?.events ?? []), ...older.filter(event => !known.has(event.event_id))];
+  const {items, next, loading, error, more} = usePages<EventList, EventSummary>({
+    path: cursor => paths.issueEvents(issueId, cursor),
+    read: answer => ({items: answer.events, next: answer.next}),
+    idOf: event => event.event_id,
+    interval: 5000,
+  });
+  const events = items ?? [];
   return (
     <section aria-labelledby="events-title">
       <h2 id="events-title">Events</h2>
       {loading ? <Loading what="events" /> : null}
-      {error && !data ? (
+      {error && !items ? (
         <p class="dim" role="alert">
           <Text text={error.message} />
         </p>
@@ -259,9 +241,9 @@ export function Events({issueId, current}: {issueId: string; current: string | n
           </table>
         </div>
       ) : null}
-      {cursor ? (
+      {next ? (
         <p class="more">
-          <button type="button" onClick={more}>
+          <button type="button" onClick={() => void more()}>
             Older events
           </button>
         </p>

@@ -155,7 +155,8 @@ export function ProjectPage({slug}: {slug: string}) {
         <Text text={project.slug} />
       </h1>
       <p class="intro">
-        <a href={hrefs.inbox({...noFilters, project: project.slug})}>Its errors</a>
+        <a href={hrefs.inbox({...noFilters, project: project.slug})}>Its errors</a> ·{' '}
+        <a href={hrefs.feedback(project.slug)}>its feedback</a>
       </p>
       {project.dsn ? <Setup dsn={reachable(project.dsn, location.hostname)} /> : null}
       <Keys project={project} onChanged={refresh} />

@@ -19,6 +19,7 @@ const help: [string, [string, string][]][] = [
     [
       ['/', 'look up a request id or trace id'],
       ['g i', 'errors'],
+      ['g f', 'feedback'],
       ['g p', 'projects'],
       ['g s', 'status'],
       ['t', 'theme: system, light, dark'],
@@ -38,6 +39,13 @@ const help: [string, [string, string][]][] = [
       ['x', 'choose, several of them to merge'],
       ['m', 'merge those chosen'],
       ['f', 'filter by text'],
+    ],
+  ],
+  [
+    'Feedback',
+    [
+      ['j k', 'down, up'],
+      ['o', 'open the error it is about'],
     ],
   ],
   [
@@ -157,16 +165,13 @@ function Help({open, onClose}: {open: boolean; onClose: () => void}) {
 
 export function Layout({route, children}: {route: Route; children: ComponentChildren}) {
   const [helpOpen, setHelpOpen] = useState(false);
-  const prefix = useRef(0);
-  const go = (address: string) => (): void => {
-    if (performance.now() - prefix.current < 1500) navigate(address);
-  };
+  const go = (address: string) => (): void => navigate(address);
   useKeys({
     '?': () => setHelpOpen(true),
-    g: () => void (prefix.current = performance.now()),
-    i: go('/'),
-    s: go(hrefs.status),
-    p: go(hrefs.projects),
+    'g i': go('/'),
+    'g f': go(hrefs.feedback('')),
+    'g p': go(hrefs.projects),
+    'g s': go(hrefs.status),
   });
   const current = (page: string): 'page' | undefined => (route.page === page ? 'page' : undefined);
   return (
@@ -187,6 +192,9 @@ export function Layout({route, children}: {route: Route; children: ComponentChil
           <a href="/" aria-current={current('inbox')}>
             Errors
           </a>
+          <a href={hrefs.feedback('')} aria-current={current('feedback')}>
+            Feedback
+          </a>
           <a href={hrefs.projects} aria-current={current('projects') ?? current('project')}>
             Projects
           </a>
@@ -197,7 +205,13 @@ export function Layout({route, children}: {route: Route; children: ComponentChil
         <Search />
         <div class="top-buttons">
           <ThemeButton />
-          <button type="button" class="icon-button" onClick={() => setHelpOpen(true)} title="Keys" aria-label="Keys">
+          <button
+            type="button"
+            class="icon-button help-button"
+            onClick={() => setHelpOpen(true)}
+            title="Keys"
+            aria-label="Keys"
+          >
             <span aria-hidden="true">?</span>
           </button>
         </div>
