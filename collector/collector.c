@@ -36,7 +36,7 @@
 #define UI_BODY_BYTES_MAX (1u << 20)
 #define PENDING_BYTES_MAX (32u << 20)
 #define KEPT_GATHER_NS    (20 * NS_PER_MS)
-#define EXPECTED_WAIT_NS  (NS_PER_MS / 2)
+#define EXPECTED_WAIT_NS  NS_PER_MS
 
 struct collector {
   const struct options *options;

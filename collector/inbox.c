@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: the thread reads records and stages their events in an issue_batch. A batch is written when it is full,
-// BATCH_WAIT_NS after its first event when nothing more is there to read, and BATCH_BUSY_NS after it in any case,
-// sooner when it holds events of several projects: BATCH_WAIT_NS after the first of a second one, so that the flood of
-// one never delays another's row by more than a quiet inbox does. A record may hold more errors than a batch: then the
-// full batch is written with the cursor still on the record, and a crash before the rest makes the record be read
-// again, where the events already taken are known by their ids. Without errors the cursor alone is written once a
-// second.
+// BATCH_WAIT_NS after its first event when nothing more is there to read, and BATCH_BUSY_NS after it in any case. In a
+// flood, where a larger batch costs less an event, it is written when nothing came for BATCH_WAIT_NS, and
+// BATCH_FLOOD_NS after its first event. It is written sooner when it holds events of several projects: BATCH_WAIT_NS
+// after the first of a second one, so that the flood of one never delays another's row by more than a quiet inbox does.
+// A record may hold more errors than a batch: then the full batch is written with the cursor still on the record, and a
+// crash before the rest makes the record be read again, where the events already taken are known by their ids. Without
+// errors the cursor alone is written once a second.
 //
 // Failures. A write that fails is tried again with growing pauses, the batch untouched; readers and intake go on
 // meanwhile. What the database refuses for reasons of its content (never seen, but a loop of crashes is not an answer)
@@ -25,6 +26,8 @@
 #define CURSOR_NAME       "inbox"
 #define BATCH_WAIT_NS     (20 * NS_PER_MS)
 #define BATCH_BUSY_NS     (100 * NS_PER_MS)
+#define BATCH_FLOOD_NS    (300 * NS_PER_MS)
+#define FLOOD_EVENTS      64 // in a batch
 #define CURSOR_EVERY_NS   NS_PER_S
 #define WAIT_NS           (500 * NS_PER_MS)
 #define PAUSE_MIN_NS      (50 * NS_PER_MS)
@@ -297,11 +300,18 @@ static void take_record(struct inbox *inbox) {
   inbox->in_hand = false;
 }
 
+// When the batch is to be written, where there is more to read and (at_end) where there is not.
+static uint64_t due_ns(const struct inbox *inbox, bool at_end) {
+  bool is_flood = !inbox->batch_is_mixed && inbox->batch.count >= FLOOD_EVENTS;
+  uint64_t due = is_flood ? inbox->batch_started_ns + BATCH_FLOOD_NS : inbox->batch_due_ns;
+  uint64_t quiet = (is_flood ? inbox->read_ns : inbox->batch_started_ns) + BATCH_WAIT_NS;
+  return at_end && quiet < due ? quiet : due;
+}
+
 static void write_when_due(struct inbox *inbox, bool at_end) {
   uint64_t now = now_ns(inbox), position = journal_reader_position(inbox->reader);
   if (!issue_batch_is_empty(&inbox->batch)) {
-    bool is_due = now >= inbox->batch_due_ns || (at_end && now - inbox->batch_started_ns >= BATCH_WAIT_NS);
-    if (issue_batch_is_full(&inbox->batch) || is_due) write_batch(inbox, position);
+    if (issue_batch_is_full(&inbox->batch) || now >= due_ns(inbox, at_end)) write_batch(inbox, position);
   } else if (position > atomic_u64_get(&inbox->cursor) && now - inbox->written_ns >= CURSOR_EVERY_NS) {
     write_batch(inbox, position);
   }
@@ -345,8 +355,8 @@ static uint64_t lag(const struct inbox *inbox) {
 static void wait_for_more(struct inbox *inbox) {
   uint64_t now = now_ns(inbox), wait_ns = WAIT_NS;
   if (!issue_batch_is_empty(&inbox->batch)) {
-    uint64_t age_ns = now - inbox->batch_started_ns;
-    wait_ns = age_ns < BATCH_WAIT_NS ? BATCH_WAIT_NS - age_ns : 1;
+    uint64_t due = due_ns(inbox, true);
+    wait_ns = due > now ? due - now : 1;
   } else if (!inbox->tidy && now - inbox->read_ns >= IDLE_NS && now - inbox->written_ns >= IDLE_NS) {
     database_idle(inbox->options.database);
     inbox->tidy = true;

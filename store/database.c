@@ -26,7 +26,7 @@
 
 #define APPLICATION_ID   0x43756c70 // "Culp"
 #define CHECK_BYTES_MAX  (UINT64_C(64) << 20)
-#define CHECKPOINT_PAGES 2000 // 16 MiB of pages of 8 KiB
+#define CHECKPOINT_PAGES 4000 // 32 MiB of pages of 8 KiB
 #define WAL_PAGES_MAX    8000 // 64 MiB
 #define READERS_DEFAULT  4
 
