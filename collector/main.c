@@ -136,17 +136,21 @@ static void wait_for_end(struct collector *collector, const sigset_t *signals, c
 }
 
 // glibc gives nearly every thread a heap of its own, and each keeps what it once used. One a core is enough to keep the
-// threads out of each other's way.
-static void limit_heaps(void) {
+// threads out of each other's way. A heap keeps a few MiB at its end, so that the payload of each request is not asked
+// of the system, zeroed and given back: nine in ten page faults at full speed.
+static void set_up_heaps(void) {
   long cores = sysconf(_SC_NPROCESSORS_ONLN);
   mallopt(M_ARENA_MAX, cores < 2 ? 2 : cores > 64 ? 64 : (int)cores);
+  mallopt(M_MMAP_THRESHOLD, 2 << 20);
+  mallopt(M_TRIM_THRESHOLD, 8 << 20);
+  mallopt(M_TOP_PAD, 256 << 10);
 }
 
 static int serve(const struct command *command, int argc, char **argv) {
   const char *path;
   int code;
   if (!parse_config_option(command, argc, argv, &path, &code)) return code;
-  limit_heaps();
+  set_up_heaps();
   struct options options, loaded; // `loaded` is read again while the other stays as it was at the start
   struct config_problems problems;
   if (config_load(path, environ, &options, &problems)) return print_problems(&problems);
