@@ -228,3 +228,7 @@ bool table_recent_get(const struct table_recent *recent, uint64_t key, uint32_t 
   *out_value = entry->value;
   return true;
 }
+
+uint32_t *table_recent_next(struct table_recent *recent, size_t *cursor) {
+  return *cursor < recent->count ? &recent->entries[(*cursor)++].value : NULL;
+}

@@ -37,5 +37,7 @@ void table_recent_destroy(struct table_recent *recent);
 // Replaces the value of a known key without making it younger.
 void table_recent_put(struct table_recent *recent, uint64_t key, uint32_t value);
 bool table_recent_get(const struct table_recent *recent, uint64_t key, uint32_t *out_value);
+// Every value, in no order: start with *cursor = 0; NULL at the end. They may be changed.
+uint32_t *table_recent_next(struct table_recent *recent, size_t *cursor);
 
 #endif

@@ -260,7 +260,6 @@ static enum status start_pipeline(struct collector *collector, struct error *err
       .intake = collector->intake_journal,
       .requests = collector->requests,
       .facts = collector->facts,
-      .sampling = collector->sampling,
       .rebuild = facts_options(collector),
       .decision_wait_ns = options->sampling_decision_wait_ns,
       .retention_requests_ns = options->retention_requests_ns,
@@ -365,6 +364,7 @@ static enum status make_observe(struct collector *collector, struct error *error
   (void)error;
   collector->observe = observe_create(&(struct observe_options){
       .options = collector->options,
+      .sampling = collector->sampling,
       .clock = collector->clock,
       .metrics = collector->metrics,
       .budget = &collector->budget,
@@ -541,7 +541,7 @@ static void destroy(struct collector *collector) {
   database_close(collector->database);
   trace_facts_destroy(collector->facts);
   correlation_destroy(collector->correlation);
-  sampling_destroy(collector->sampling);
+  sampling_release(collector->sampling);
   metrics_destroy(collector->metrics);
   free(collector);
 }
@@ -576,6 +576,10 @@ void collector_reload(struct collector *collector, const struct options *now, co
       .database = collector->database,
       .inbox = collector->inbox,
       .pipeline = collector->pipeline,
+      .intake = collector->intake,
+      .observe = collector->observe,
+      .metrics = collector->metrics,
+      .sampling = &collector->sampling,
   };
   reload_apply(&parts, now, fresh);
 }

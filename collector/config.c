@@ -486,7 +486,7 @@ static void check_whole(struct loader *loader, const char *path) {
   if (sampling_create(options->sampling_policies, options->sampling_policy_count, metrics, &sampling, &error)) {
     problem(loader, 0, "", "%s", error.text);
   }
-  sampling_destroy(sampling);
+  sampling_release(sampling);
   metrics_destroy(metrics);
 }
 

@@ -18,10 +18,10 @@
 #define SCRUBBED_BYTES_MAX(len) (4 * (len) + (UINT64_C(1) << 20))
 
 struct intake {
-  struct intake_options options;
+  struct intake_options options; // options.facts.sampling changes, under the lock
   struct atomic_bool_box draining;
   struct mutex lock;
-  struct payload_facts *idle[BUILDERS_MAX]; // builders not in use
+  struct payload_facts *idle[BUILDERS_MAX]; // builders not in use, all for options.facts.sampling
   uint32_t idle_count;
   struct event_digest_pool *digests;
   struct atomic_u64 received, stored, refused, rejected;
@@ -41,6 +41,7 @@ struct intake *intake_create(const struct intake_options *options) {
   struct intake *intake = calloc(1, sizeof(*intake));
   ASSERT(intake);
   intake->options = *options;
+  sampling_share(options->facts.sampling);
   mutex_init(&intake->lock);
   intake->digests = event_digest_pool_create(&options->grouping);
   intake->stored_metric = metrics_series(options->metrics, METRICS_COUNTER, "culprit_intake_stored_items_total", "",
@@ -56,6 +57,7 @@ void intake_destroy(struct intake *intake) {
   if (!intake) return;
   for (uint32_t i = 0; i < intake->idle_count; i++) payload_facts_destroy(intake->idle[i]);
   event_digest_pool_destroy(intake->digests);
+  sampling_release(intake->options.facts.sampling);
   mutex_finish(&intake->lock);
   free(intake);
 }
@@ -77,6 +79,8 @@ struct intake_balance intake_balance(const struct intake *intake) {
 static struct payload_facts *take_builder(struct intake *intake, const struct scrub *scrub) {
   struct payload_facts *builder = NULL;
   mutex_lock(&intake->lock);
+  struct payload_facts_options options = intake->options.facts;
+  sampling_share(options.sampling);
   if (intake->idle_count > 0) {
     // One that has judged keys for this scrub before, if there is one.
     uint32_t last = intake->idle_count - 1, at = last;
@@ -87,19 +91,34 @@ static struct payload_facts *take_builder(struct intake *intake, const struct sc
     intake->idle_count = last;
   }
   mutex_unlock(&intake->lock);
-  if (!builder) builder = payload_facts_create(&intake->options.facts);
+  if (!builder) builder = payload_facts_create(&options);
+  sampling_release(options.sampling);
   payload_facts_set_scrub(builder, scrub);
   return builder;
 }
 
 static void give_builder(struct intake *intake, struct payload_facts *builder) {
   mutex_lock(&intake->lock);
-  if (intake->idle_count < BUILDERS_MAX) {
+  bool is_current = payload_facts_sampling(builder) == intake->options.facts.sampling;
+  if (is_current && intake->idle_count < BUILDERS_MAX) {
     intake->idle[intake->idle_count++] = builder;
     builder = NULL;
   }
   mutex_unlock(&intake->lock);
   payload_facts_destroy(builder);
+}
+
+void intake_set_sampling(struct intake *intake, struct sampling *sampling) {
+  struct payload_facts *idle[BUILDERS_MAX];
+  mutex_lock(&intake->lock);
+  struct sampling *before = intake->options.facts.sampling;
+  intake->options.facts.sampling = sampling_share(sampling);
+  uint32_t count = intake->idle_count;
+  memcpy(idle, intake->idle, count * sizeof(idle[0]));
+  intake->idle_count = 0;
+  mutex_unlock(&intake->lock);
+  for (uint32_t i = 0; i < count; i++) payload_facts_destroy(idle[i]);
+  sampling_release(before);
 }
 
 static void acknowledge(void *context, enum status status, uint64_t sequence, struct journal_location location) {

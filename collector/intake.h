@@ -20,7 +20,7 @@ struct intake;
 
 struct intake_options {
   struct journal *journal;
-  struct payload_facts_options facts;
+  struct payload_facts_options facts; // of its sampling a share is taken
   const struct scrub *scrub;          // for all projects; NULL: nothing is scrubbed
   struct project_directory *projects; // each in its own way, in place of `scrub`; NULL: none
   struct inbox_grouping_options grouping;
@@ -33,6 +33,8 @@ struct intake *intake_create(const struct intake_options *options);
 // No submit may be running or come later, and every acknowledgement must have been given (journal closed).
 void intake_destroy(struct intake *intake);
 struct sink intake_sink(struct intake *intake);
+// Notes attributes for these policies from now on; a share is taken. Any thread.
+void intake_set_sampling(struct intake *intake, struct sampling *sampling);
 // Refuses everything from now on (STATUS_UNAVAILABLE, "shutting down").
 void intake_drain(struct intake *intake);
 // Items: received = stored + refused + rejected (all of a refused request counts as refused), once everything has been

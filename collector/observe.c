@@ -24,6 +24,8 @@ struct observe {
   struct atomic_bool_box draining;
   struct atomic_bool_box listening_known; // after it is set, `listening` only is read
   struct ui_listening listening;
+  struct mutex lock; // guards the next line
+  struct sampling *sampling;
   struct metrics_value *watch_lag, *settle_lag, *inbox_lag, *waiting, *queue_records, *queue_age, *store_bytes, *issues,
       *events, *in_flight, *disk_free, *ready;
 };
@@ -105,21 +107,24 @@ static void read_exporter(const struct observe *observe, struct ui_status *out) 
   snprintf(exporter->last_error, sizeof(exporter->last_error), "%s", status.last_error);
 }
 
-static void read_sampling(const struct observe *observe, const struct pipeline_counts *counts, struct ui_status *out) {
-  const struct options *options = observe->options.options;
+static void read_sampling(struct observe *observe, const struct pipeline_counts *counts, struct ui_status *out) {
+  mutex_lock(&observe->lock);
+  struct sampling *sampling = sampling_share(observe->sampling);
+  mutex_unlock(&observe->lock);
   out->sampling.kept = counts->kept_items;
   out->sampling.dropped = counts->dropped_items;
   out->sampling.late = counts->late_items;
   out->sampling.waiting_traces = trace_facts_waiting(observe->options.facts);
   out->sampling.decision_wait_s = pipeline_decision_wait(observe->options.pipeline) / NS_PER_S;
-  for (uint32_t i = 0; i < options->sampling_policy_count && i < UI_POLICIES_MAX; i++) {
+  for (uint32_t i = 0; i < sampling_count(sampling) && i < UI_POLICIES_MAX; i++) {
     char labels[96];
-    const char *name = sampling_policy_name(options->sampling_policies[i].kind);
+    const char *name = sampling_policy_name(sampling_kind(sampling, i));
     snprintf(labels, sizeof(labels), "policy=\"%s\",index=\"%" PRIu32 "\"", name, i);
     out->sampling.policies[i].policy = name;
     out->sampling.policies[i].kept = counter(observe, "culprit_sampling_kept_traces_total", labels);
     out->sampling.policy_count = i + 1;
   }
+  sampling_release(sampling);
 }
 
 static void read_items(const struct observe *observe, struct ui_status *out) {
@@ -175,7 +180,7 @@ static void check_ready(const struct observe *observe, struct ui_status *out) {
 // --- asked by the UI ------------------------------------------------------------------------------------------------
 
 void observe_status(void *context, struct ui_status *out_status) {
-  const struct observe *observe = context;
+  struct observe *observe = context;
   const struct observe_options *options = &observe->options;
   struct pipeline_counts counts = pipeline_counts(options->pipeline);
   struct inbox_counts inbox = inbox_counts(options->inbox);
@@ -299,6 +304,8 @@ struct observe *observe_create(const struct observe_options *options) {
   struct observe *observe = calloc(1, sizeof(*observe));
   ASSERT(observe);
   observe->options = *options;
+  mutex_init(&observe->lock);
+  observe->sampling = sampling_share(options->sampling);
   observe->started_wall_ns = clock_wall_ns(options->clock);
   observe->started_ns = clock_monotonic_ns(options->clock);
   struct metrics *m = options->metrics;
@@ -322,7 +329,18 @@ struct observe *observe_create(const struct observe_options *options) {
 }
 
 void observe_destroy(struct observe *observe) {
+  if (!observe) return;
+  sampling_release(observe->sampling);
+  mutex_finish(&observe->lock);
   free(observe);
+}
+
+void observe_set_sampling(struct observe *observe, struct sampling *sampling) {
+  mutex_lock(&observe->lock);
+  struct sampling *before = observe->sampling;
+  observe->sampling = sampling_share(sampling);
+  mutex_unlock(&observe->lock);
+  sampling_release(before);
 }
 
 void observe_drain(struct observe *observe) {

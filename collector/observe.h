@@ -21,7 +21,8 @@
 #include "ui/ui_routes.h"
 
 struct observe_options {
-  const struct options *options;
+  const struct options *options; // as they were at the start
+  struct sampling *sampling;     // a share is taken
   const struct clock *clock;
   struct metrics *metrics;
   struct budget *budget;
@@ -42,6 +43,8 @@ struct observe;
 struct observe *observe_create(const struct observe_options *options);
 // Nobody may ask any more (servers closed, metrics not written).
 void observe_destroy(struct observe *observe);
+// The policies that decide from now on; a share is taken. Any thread.
+void observe_set_sampling(struct observe *observe, struct sampling *sampling);
 // From here on readiness says "shutting down".
 void observe_drain(struct observe *observe);
 // Says where the ports are, as "host:port", once all of them are open. Once; others may be asking already.

@@ -12,6 +12,10 @@
 // that long to show its facts, also while records are replayed after a restart and whatever the wall clock does. When
 // the table of waiting traces is full, settle goes ahead of time until there is room; that is counted.
 //
+// Other policies are taken between two records. When they judge other attributes than before, the facts of what waits
+// cannot be told from what was merged: watch goes back to where settle is and reads it again, as after a restart, and
+// settle stands still until it has.
+//
 // What settle passes on carries the intake sequence it came from. After a crash it resumes behind the last one that
 // reached the kept journal; an intake segment is deleted only when the kept journal is synced beyond it.
 #include "collector/pipeline.h"
@@ -52,11 +56,16 @@ struct pipeline {
   struct checkpoint checkpoints[CHECKPOINTS];
   uint32_t checkpoint_first, checkpoint_count;
   uint64_t due_sequence; // settle may go up to here
+  uint64_t again_until;  // but not before watch has been here again
   uint64_t housekept_ns;
 
-  struct atomic_u64 watched, settled;
+  struct atomic_u64 watched, settled, policy_changes;
   struct atomic_u64 decision_wait_ns, retention_requests_ns;
   struct metrics_value *early;
+
+  struct mutex lock; // guards the next line
+  struct sampling *fresh;
+  struct atomic_bool_box has_fresh;
 };
 
 // The facts of a record: its section when it was made under this configuration, else made again from the body.
@@ -155,19 +164,28 @@ static void settled(struct pipeline *pipeline, uint64_t sequence) {
   request_store_set_settled(pipeline->options.requests, sequence);
 }
 
+// Up to which record settle may go. What watch reads again it must have read whole, unless the table has no room for
+// it.
+static uint64_t due_until(const struct pipeline *pipeline) {
+  uint64_t watched = atomic_u64_get(&pipeline->watched);
+  if (watched < pipeline->again_until && !pipeline->watch_held) return 0;
+  return least(pipeline->due_sequence, watched);
+}
+
 // False when nothing is due, or the kept journal has no room.
 static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
   struct journal_record *record = &pipeline->settle_record;
   if (!pipeline->settle_held) {
+    uint64_t due = due_until(pipeline);
     // The reader stops before a record that is not due; it is read again later.
     if (!pipeline->settle_peeked) {
-      if (journal_reader_position(pipeline->settle_reader) > pipeline->due_sequence) return false;
+      if (journal_reader_position(pipeline->settle_reader) > due) return false;
       enum status status = journal_reader_next(pipeline->settle_reader, record);
-      if (status == STATUS_END) settled(pipeline, least(pipeline->due_sequence, behind(pipeline->settle_reader)));
+      if (status == STATUS_END) settled(pipeline, least(due, behind(pipeline->settle_reader)));
       if (status) return false;
       pipeline->settle_peeked = true;
     }
-    if (record->sequence > pipeline->due_sequence) return false; // a gap in the sequence was skipped
+    if (record->sequence > due) return false; // a gap in the sequence was skipped
     struct record_facts facts;
     if (record->kind == JOURNAL_ITEMS || (record->kind == JOURNAL_METRICS && !pipeline->options.keep_metrics)) {
       pipeline->settle_peeked = false;
@@ -195,6 +213,42 @@ static bool settle_one(struct pipeline *pipeline, uint64_t now_ns) {
   return true;
 }
 
+// --- other policies -------------------------------------------------------------------------------------------------
+
+static void make_builders(struct pipeline *pipeline, const struct payload_facts_options *options) {
+  payload_facts_destroy(pipeline->watch_builder);
+  payload_facts_destroy(pipeline->settle_builder);
+  pipeline->watch_builder = payload_facts_create(options);
+  pipeline->settle_builder = payload_facts_create(options);
+}
+
+static void watch_again(struct pipeline *pipeline) {
+  uint64_t watched = atomic_u64_get(&pipeline->watched), settled = atomic_u64_get(&pipeline->settled);
+  if (watched > pipeline->again_until) pipeline->again_until = watched;
+  trace_facts_start_over(pipeline->options.facts, pipeline->again_until);
+  pipeline->watch_held = false;
+  journal_reader_seek(pipeline->watch_reader, settled + 1);
+  atomic_u64_set(&pipeline->watched, settled);
+}
+
+static void take_sampling(struct pipeline *pipeline) {
+  mutex_lock(&pipeline->lock);
+  struct sampling *fresh = pipeline->fresh;
+  pipeline->fresh = NULL;
+  atomic_bool_set(&pipeline->has_fresh, false);
+  mutex_unlock(&pipeline->lock);
+  if (!fresh) return;
+  trace_facts_set_sampling(pipeline->options.facts, fresh);
+  if (sampling_fingerprint(fresh) != sampling_fingerprint(payload_facts_sampling(pipeline->watch_builder))) {
+    struct payload_facts_options rebuild = pipeline->options.rebuild;
+    rebuild.sampling = fresh;
+    make_builders(pipeline, &rebuild);
+    watch_again(pipeline);
+  }
+  sampling_release(fresh);
+  atomic_u64_add(&pipeline->policy_changes, 1);
+}
+
 // --- housekeeping ---------------------------------------------------------------------------------------------------
 
 static void housekeep(struct pipeline *pipeline) {
@@ -213,6 +267,7 @@ static void run(void *context) {
   const struct clock *clock = pipeline->options.clock;
   while (!atomic_bool_get(&pipeline->stop)) {
     bool progress = false;
+    if (atomic_bool_get(&pipeline->has_fresh)) take_sampling(pipeline);
     for (int i = 0; i < BATCH_RECORDS && watch_one(pipeline); i++) progress = true;
     uint64_t now_ns = clock_monotonic_ns(clock);
     update_due(pipeline, now_ns);
@@ -247,6 +302,8 @@ static void destroy(struct pipeline *pipeline) {
   payload_facts_destroy(pipeline->watch_builder);
   payload_facts_destroy(pipeline->settle_builder);
   settle_destroy(pipeline->settle);
+  sampling_release(pipeline->fresh);
+  mutex_finish(&pipeline->lock);
   buffer_finish(&pipeline->body);
   free(pipeline);
 }
@@ -259,8 +316,8 @@ enum status pipeline_start(const struct pipeline_options *options, struct pipeli
   pipeline_set_decision_wait(pipeline, options->decision_wait_ns);
   pipeline_set_retention(pipeline, options->retention_requests_ns);
   buffer_init(&pipeline->body, BODY_BYTES_MAX);
-  pipeline->watch_builder = payload_facts_create(&options->rebuild);
-  pipeline->settle_builder = payload_facts_create(&options->rebuild);
+  mutex_init(&pipeline->lock);
+  make_builders(pipeline, &options->rebuild);
   pipeline->settle = settle_create(
       &(struct settle_options){.facts = options->facts, .requests = options->requests, .metrics = options->metrics});
   pipeline->early =
@@ -293,6 +350,16 @@ void pipeline_stop(struct pipeline *pipeline) {
   destroy(pipeline);
 }
 
+void pipeline_set_sampling(struct pipeline *pipeline, struct sampling *sampling) {
+  mutex_lock(&pipeline->lock);
+  struct sampling *before = pipeline->fresh;
+  pipeline->fresh = sampling_share(sampling);
+  atomic_bool_set(&pipeline->has_fresh, true);
+  mutex_unlock(&pipeline->lock);
+  sampling_release(before);
+  journal_wake(pipeline->options.intake);
+}
+
 void pipeline_set_decision_wait(struct pipeline *pipeline, uint64_t ns) {
   atomic_u64_set(&pipeline->decision_wait_ns, ns);
 }
@@ -309,6 +376,7 @@ struct pipeline_counts pipeline_counts(const struct pipeline *pipeline) {
   struct pipeline_counts counts = settle_counts(pipeline->settle);
   counts.settling_waits = atomic_bool_get(&pipeline->settling_waits);
   counts.watched_sequence = atomic_u64_get(&pipeline->watched);
+  counts.policy_changes = atomic_u64_get(&pipeline->policy_changes);
   counts.settled_sequence = atomic_u64_get(&pipeline->settled);
   return counts;
 }

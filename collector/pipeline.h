@@ -18,8 +18,7 @@ struct pipeline;
 struct pipeline_options {
   struct journal *intake;
   struct request_store *requests;
-  struct trace_facts *facts; // shared with the API for look-ups
-  struct sampling *sampling;
+  struct trace_facts *facts;            // shared with the API for look-ups
   struct payload_facts_options rebuild; // to make facts again that another configuration made
   uint64_t decision_wait_ns;
   uint64_t retention_requests_ns;
@@ -37,8 +36,10 @@ enum status pipeline_start(const struct pipeline_options *options, struct pipeli
 // Ends the thread after the record in hand; what is unsettled is settled after the next start.
 void pipeline_stop(struct pipeline *pipeline);
 
-// Any thread.
 // Other values from now on. Any thread.
+// Policies, of which a share is taken: for every verdict that is made afterwards. Where attributes are judged by others
+// than before, the facts of what waits are made anew from the journal, as after a restart.
+void pipeline_set_sampling(struct pipeline *pipeline, struct sampling *sampling);
 void pipeline_set_decision_wait(struct pipeline *pipeline, uint64_t ns);
 void pipeline_set_retention(struct pipeline *pipeline, uint64_t requests_ns);
 uint64_t pipeline_decision_wait(const struct pipeline *pipeline);
@@ -47,6 +48,7 @@ struct pipeline_counts {
   bool settling_waits; // for room in the kept journal
   uint64_t kept_items, dropped_items, late_items;
   uint64_t watched_sequence, settled_sequence;
+  uint64_t policy_changes; // that are in force
 };
 struct pipeline_counts pipeline_counts(const struct pipeline *pipeline);
 

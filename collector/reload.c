@@ -43,6 +43,22 @@ static void set_decision_wait(const struct reload_parts *parts, const struct opt
   pipeline_set_decision_wait(parts->pipeline, fresh->sampling_decision_wait_ns);
 }
 
+static void set_policies(const struct reload_parts *parts, const struct options *fresh) {
+  struct sampling *sampling = NULL;
+  struct error error;
+  if (sampling_create(fresh->sampling_policies, fresh->sampling_policy_count, parts->metrics, &sampling, &error)) {
+    log_write(LOG_WARN, "reload", "the policies stay as they are", LOG_FIELDS(log_text("reason", error.text)));
+    return;
+  }
+  // One after the other: what the intake notes for one set of policies and the pipeline reads for another is noted
+  // anew.
+  intake_set_sampling(parts->intake, sampling);
+  pipeline_set_sampling(parts->pipeline, sampling);
+  observe_set_sampling(parts->observe, sampling);
+  sampling_release(*parts->sampling);
+  *parts->sampling = sampling;
+}
+
 static void set_request_retention(const struct reload_parts *parts, const struct options *fresh) {
   pipeline_set_retention(parts->pipeline, fresh->retention_requests_ns);
 }
@@ -62,6 +78,7 @@ static const struct {
     {"store.max_bytes", set_store_budget},
     {"memory.max_bytes", set_memory_budget},
     {"sampling.decision_wait", set_decision_wait},
+    {"sampling.policies", set_policies},
     {"retention.requests", set_request_retention},
     {"retention.events", set_event_retention},
 };

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a reload (SIGHUP, or a changed configuration file) may change while everything runs: the log level, times and
-// budgets. No listener is closed, nothing is restarted.
+// What a reload (SIGHUP, or a changed configuration file) may change while everything runs: the log level, times,
+// budgets and the sampling policies. No listener is closed, nothing is restarted.
 #ifndef COLLECTOR_RELOAD_H
 #define COLLECTOR_RELOAD_H
 
 #include "base/budget.h"
 #include "collector/disk_guard.h"
 #include "collector/inbox.h"
+#include "collector/intake.h"
+#include "collector/observe.h"
 #include "collector/options.h"
 #include "collector/pipeline.h"
 #include "net/grpc_server.h"
@@ -22,6 +24,10 @@ struct reload_parts {
   struct database *database;
   struct inbox *inbox;
   struct pipeline *pipeline;
+  struct intake *intake;
+  struct observe *observe;
+  struct metrics *metrics;
+  struct sampling **sampling; // a share of the current one: replaced
 };
 
 // Gives the parts those values of `fresh` that differ from `now`, and logs each: changed, or to be changed by a

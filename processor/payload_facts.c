@@ -65,6 +65,7 @@ struct payload_facts *payload_facts_create(const struct payload_facts_options *o
   struct payload_facts *builder = calloc(1, sizeof(*builder));
   ASSERT(builder);
   builder->options = *options;
+  sampling_share(options->sampling);
   if (!builder->options.limits) builder->options.limits = &otlp_limits_default;
   builder->seed = random_u64();
   uint64_t parts[3] = {sampling_fingerprint(options->sampling), correlation_fingerprint(options->correlation),
@@ -88,11 +89,16 @@ void payload_facts_destroy(struct payload_facts *builder) {
   free(builder->rejected);
   free(builder->slots);
   buffer_finish(&builder->section);
+  sampling_release(builder->options.sampling);
   free(builder);
 }
 
 uint64_t payload_facts_fingerprint(const struct payload_facts *builder) {
   return builder->fingerprint;
+}
+
+const struct sampling *payload_facts_sampling(const struct payload_facts *builder) {
+  return builder->options.sampling;
 }
 
 void payload_facts_set_scrub(struct payload_facts *builder, const struct scrub *scrub) {

@@ -18,7 +18,7 @@
 struct payload_facts;
 
 struct payload_facts_options {
-  const struct sampling *sampling;       // attribute policies
+  struct sampling *sampling;             // attribute policies; a builder has a share of its own
   const struct correlation *correlation; // request id attributes
   const struct otlp_limits *limits;
   uint32_t keep_severity; // logs without trace and request: RECORD_ITEM_WARN from here on
@@ -28,6 +28,7 @@ struct payload_facts *payload_facts_create(const struct payload_facts_options *o
 void payload_facts_destroy(struct payload_facts *builder);
 // The name of the configuration: sampling and correlation settings hashed.
 uint64_t payload_facts_fingerprint(const struct payload_facts *builder);
+const struct sampling *payload_facts_sampling(const struct payload_facts *builder);
 
 struct payload_facts_counts {
   uint32_t items;          // accepted

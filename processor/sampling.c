@@ -16,12 +16,14 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/thread.h"
 #include "proto/trace_context.h"
 
 #define REGEX_MATCH_LIMIT    20000
 #define REGEX_DEPTH_LIMIT    250
 #define REGEX_HEAP_LIMIT_KIB 1024
 #define NO_POLICY            31
+#define PACKED_ERASE         (UINT32_C(1) << 15)
 
 struct policy {
   struct sampling_policy settings; // texts point into `text`
@@ -35,6 +37,7 @@ struct policy {
 };
 
 struct sampling {
+  struct atomic_u64 shares;
   struct policy policies[SAMPLING_POLICIES_MAX];
   uint32_t count;
   uint64_t fingerprint;
@@ -137,6 +140,7 @@ enum status sampling_create(const struct sampling_policy *policies, uint32_t cou
   }
   struct sampling *sampling = calloc(1, sizeof(*sampling));
   ASSERT(sampling);
+  atomic_u64_set(&sampling->shares, 1);
   sampling->limits = pcre2_match_context_create(NULL);
   ASSERT(sampling->limits);
   pcre2_set_match_limit(sampling->limits, REGEX_MATCH_LIMIT);
@@ -147,7 +151,7 @@ enum status sampling_create(const struct sampling_policy *policies, uint32_t cou
   for (uint32_t i = 0; i < count; i++) {
     enum status status = add_policy(sampling, &policies[i], metrics, error);
     if (status) {
-      sampling_destroy(sampling);
+      sampling_release(sampling);
       return status;
     }
   }
@@ -155,8 +159,13 @@ enum status sampling_create(const struct sampling_policy *policies, uint32_t cou
   return STATUS_OK;
 }
 
-void sampling_destroy(struct sampling *sampling) {
-  if (!sampling) return;
+struct sampling *sampling_share(struct sampling *sampling) {
+  atomic_u64_add(&sampling->shares, 1);
+  return sampling;
+}
+
+void sampling_release(struct sampling *sampling) {
+  if (!sampling || atomic_u64_sub(&sampling->shares, 1) > 1) return;
   for (uint32_t i = 0; i < sampling->count; i++) {
     for (int k = 0; k < 3; k++) free(sampling->policies[i].text[k]);
     pcre2_code_free(sampling->policies[i].regex);
@@ -167,6 +176,15 @@ void sampling_destroy(struct sampling *sampling) {
 
 uint64_t sampling_fingerprint(const struct sampling *sampling) {
   return sampling->fingerprint;
+}
+
+uint32_t sampling_count(const struct sampling *sampling) {
+  return sampling->count;
+}
+
+enum sampling_policy_kind sampling_kind(const struct sampling *sampling, uint32_t index) {
+  ASSERT(index < sampling->count);
+  return sampling->policies[index].settings.kind;
 }
 
 // --- attributes, while a payload is scanned -------------------------------------------------------------------------
@@ -309,12 +327,27 @@ struct sampling_verdict sampling_decide(struct sampling *sampling, const struct 
   return verdict;
 }
 
-// Packed: bit 0 keep, 1-4 policy kind, 5-9 its index, 10-14 the policy whose threshold counts (31: certain).
+// Packed: bit 0 keep, 1-4 policy kind, 5-9 its index, 10-14 the policy whose threshold counts (31: certain), 15 it was
+// one that is not known any more.
 uint32_t sampling_verdict_pack(const struct sampling_verdict *verdict) {
   uint32_t strict = NO_POLICY;
   if (verdict->action != SAMPLING_THRESHOLD_LEAVE) strict = verdict->threshold_index;
+  bool erase = verdict->action == SAMPLING_THRESHOLD_ERASE && strict == NO_POLICY;
   return (verdict->keep ? 1u : 0u) | (uint32_t)verdict->policy << 1 | (uint32_t)verdict->policy_index << 5 |
-         strict << 10;
+         strict << 10 | (erase ? PACKED_ERASE : 0);
+}
+
+uint32_t sampling_verdict_translate(const struct sampling *from, const struct sampling *to, uint32_t packed) {
+  uint32_t strict = packed >> 10 & 31;
+  if (strict >= from->count) return packed;
+  packed |= (uint32_t)NO_POLICY << 10;
+  const struct policy *was = &from->policies[strict];
+  for (uint32_t i = 0; i < to->count && was->settings.kind == SAMPLING_PROBABILITY; i++) {
+    const struct policy *is = &to->policies[i];
+    if (is->settings.kind != SAMPLING_PROBABILITY || is->threshold != was->threshold) continue;
+    return (packed & ~((uint32_t)NO_POLICY << 10)) | i << 10;
+  }
+  return packed | PACKED_ERASE;
 }
 
 struct sampling_verdict sampling_verdict_unpack(const struct sampling *sampling, uint32_t packed) {
@@ -324,6 +357,10 @@ struct sampling_verdict sampling_verdict_unpack(const struct sampling *sampling,
       .policy_index = (uint8_t)(packed >> 5 & 31),
   };
   if (verdict.keep) set_threshold(sampling, &verdict, packed >> 10 & 31);
+  if (packed & PACKED_ERASE) {
+    verdict.action = SAMPLING_THRESHOLD_ERASE;
+    verdict.probability = 0;
+  }
   return verdict;
 }
 

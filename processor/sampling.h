@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Sampling of whole traces: policies in order, keep if any says keep. Deterministic given facts, state and clock. The
-// policies and their order come from sampling.policies; each counts its verdicts. Built once; sampling_decide belongs
-// to the pipeline thread (rate_limit has state), the rest is constant and any thread may read it.
+// policies and their order come from sampling.policies; each counts its verdicts. Built once and replaced as a whole;
+// shared by its owners, the last of which frees it. sampling_decide belongs to the pipeline thread (rate_limit has
+// state), the rest is constant and any thread may read it.
 #ifndef PROCESSOR_SAMPLING_H
 #define PROCESSOR_SAMPLING_H
 
@@ -40,11 +41,16 @@ struct sampling_policy {
 };
 
 struct sampling;
-// The policies' texts are copied. STATUS_INVALID names the policy: "sampling.policies[2].regex: …".
+// One share is the caller's. The policies' texts are copied. STATUS_INVALID names the policy:
+// "sampling.policies[2].regex: …".
 enum status sampling_create(const struct sampling_policy *policies, uint32_t count, struct metrics *metrics,
                             struct sampling **out_sampling, struct error *error);
-void sampling_destroy(struct sampling *sampling);
+struct sampling *sampling_share(struct sampling *sampling); // one share more, of the same
+void sampling_release(struct sampling *sampling);
+// Of the attribute policies: where two agree, sampling_match says the same.
 uint64_t sampling_fingerprint(const struct sampling *sampling);
+uint32_t sampling_count(const struct sampling *sampling);
+enum sampling_policy_kind sampling_kind(const struct sampling *sampling, uint32_t index);
 
 // While a payload is scanned: the keys wanted, and the policies an attribute matches (bit i: policy i).
 void sampling_add_keys(const struct sampling *sampling, struct otlp_key_filter *filter);
@@ -53,13 +59,13 @@ uint32_t sampling_match(const struct sampling *sampling, const struct otlp_attri
 struct sampling_verdict {
   bool keep;
   enum sampling_policy_kind policy; // the first, in order, that said keep
-  uint8_t policy_index;
+  uint8_t policy_index;             // in sampling.policies, as they were then
   // Consistent probability (OpenTelemetry "TraceState: Probability Sampling"): what to do with th of the kept spans.
   // Of all policies that kept the trace the least strict counts; errors, latency and attribute count as certain
   // (nothing is written then), a rate limit has no honest probability (th is erased).
   enum sampling_threshold { SAMPLING_THRESHOLD_LEAVE, SAMPLING_THRESHOLD_RAISE, SAMPLING_THRESHOLD_ERASE } action;
   uint64_t threshold;      // RAISE: each span's th becomes at least this
-  uint8_t threshold_index; // the policy it comes from
+  uint8_t threshold_index; // the policy it comes from, if it still is one
   double probability;      // of being kept, as far as known: 1 for certain, the policy's for probability, 0 unknown
 };
 // trace: the facts merged over all records. now_ns: monotonic, for rate_limit.
@@ -75,6 +81,9 @@ uint64_t sampling_randomness(const struct record_trace *trace);
 // A verdict in 32 bits, to be remembered for late spans, and back.
 uint32_t sampling_verdict_pack(const struct sampling_verdict *verdict);
 struct sampling_verdict sampling_verdict_unpack(const struct sampling *sampling, uint32_t packed);
+// What was packed under `from`, to be unpacked under `to`. A probability that no policy of `to` has is not known any
+// more: th is erased from spans that are still to come.
+uint32_t sampling_verdict_translate(const struct sampling *from, const struct sampling *to, uint32_t packed);
 // The trace_state of a kept span after the verdict: false when it stays as it is, else it is appended to `out` (emptied
 // first; may then be empty).
 bool sampling_rewrite_trace_state(const struct sampling_verdict *verdict, struct slice trace_state, struct buffer *out);

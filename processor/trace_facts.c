@@ -48,12 +48,14 @@ struct trace_facts {
   struct table *links[2];        // request key → trace key; [0] is the younger
   struct table *randomness;      // trace key → explicit randomness, of waiting traces that have one
   uint32_t remembered_kept;      // by trace_facts_remember_kept
+  uint64_t again_until;          // records up to here were merged before: what is late in them has been noted
 };
 
 struct trace_facts *trace_facts_create(const struct trace_facts_options *options) {
   struct trace_facts *facts = calloc(1, sizeof(*facts));
   ASSERT(facts);
   facts->options = *options;
+  sampling_share(options->sampling);
   if (!facts->options.waiting_max) facts->options.waiting_max = WAITING_DEFAULT;
   if (!facts->options.verdicts_max) facts->options.verdicts_max = VERDICTS_DEFAULT;
   if (!facts->options.requests_max) facts->options.requests_max = REQUESTS_DEFAULT;
@@ -76,6 +78,7 @@ void trace_facts_destroy(struct trace_facts *facts) {
   table_destroy(facts->randomness);
   for (int i = 0; i < 2; i++) table_destroy(facts->links[i]);
   mutex_finish(&facts->lock);
+  sampling_release(facts->options.sampling);
   free(facts);
 }
 
@@ -155,7 +158,7 @@ bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struc
     uint64_t key = segment_index_trace_key(trace.trace_id);
     uint32_t packed;
     if (table_recent_get(facts->verdicts, key, &packed)) {
-      table_insert(facts->late, late_key(key, sequence), NULL);
+      if (sequence > facts->again_until) table_insert(facts->late, late_key(key, sequence), NULL);
       continue;
     }
     struct waiting *into = table_insert(facts->waiting, key, NULL);
@@ -174,6 +177,32 @@ bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struc
   }
   mutex_unlock(&facts->lock);
   return true;
+}
+
+// --- other policies -------------------------------------------------------------------------------------------------
+
+static void translate(struct table_recent *verdicts, const struct sampling *from, const struct sampling *to) {
+  size_t cursor = 0;
+  uint32_t *packed;
+  while ((packed = table_recent_next(verdicts, &cursor))) *packed = sampling_verdict_translate(from, to, *packed);
+}
+
+void trace_facts_set_sampling(struct trace_facts *facts, struct sampling *sampling) {
+  mutex_lock(&facts->lock);
+  struct sampling *before = facts->options.sampling;
+  facts->options.sampling = sampling_share(sampling);
+  translate(facts->verdicts, before, sampling);
+  translate(facts->requests, before, sampling);
+  mutex_unlock(&facts->lock);
+  sampling_release(before);
+}
+
+void trace_facts_start_over(struct trace_facts *facts, uint64_t sequence) {
+  mutex_lock(&facts->lock);
+  table_clear(facts->waiting);
+  table_clear(facts->randomness);
+  if (sequence > facts->again_until) facts->again_until = sequence;
+  mutex_unlock(&facts->lock);
 }
 
 // --- settle ---------------------------------------------------------------------------------------------------------

@@ -17,10 +17,10 @@
 struct trace_facts;
 
 struct trace_facts_options {
-  struct sampling *sampling;
-  uint32_t waiting_max;  // traces; default 1 000 000
-  uint32_t verdicts_max; // remembered, default 1 000 000
-  uint32_t requests_max; // request ids linked to traces, default 262 144
+  struct sampling *sampling; // a share of its own is taken
+  uint32_t waiting_max;      // traces; default 1 000 000
+  uint32_t verdicts_max;     // remembered, default 1 000 000
+  uint32_t requests_max;     // request ids linked to traces, default 262 144
 };
 
 struct trace_facts *trace_facts_create(const struct trace_facts_options *options);
@@ -29,6 +29,11 @@ void trace_facts_destroy(struct trace_facts *facts);
 // Watch: adds what one record says of its traces. False when the table of waiting traces is full: nothing was merged,
 // settle must make room before the same record is tried again.
 bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struct record_facts *record);
+
+// Decides by other policies from now on, of which a share is taken. Verdicts that were made stay what they are.
+void trace_facts_set_sampling(struct trace_facts *facts, struct sampling *sampling);
+// Forgets what waits: every record that is not settled, up to `sequence` merged before, is merged once more.
+void trace_facts_start_over(struct trace_facts *facts, uint64_t sequence);
 
 struct trace_facts_verdict {
   struct sampling_verdict verdict;

@@ -153,7 +153,7 @@ int main(int argc, char **argv) {
   scrub_destroy(busy);
   scrub_destroy(scrub);
   correlation_destroy(correlation);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
   metrics_destroy(metrics);
   return bench.seen == 0;
 }

@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check(builder, data[0] % 2 ? OTLP_LOGS : OTLP_TRACES, slice_make(data + 1, size - 1));
   payload_facts_destroy(builder);
   correlation_destroy(correlation);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
   metrics_destroy(metrics);
   return 0;
 }

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from culprit_process import Culprit
-from otlp_messages import several
+from otlp_messages import new_trace_id, several, span, traces
 from waiting import wait_until
 
 CONFIG = """
@@ -62,6 +62,51 @@ def test_a_changed_file_changes_times_and_budgets_while_spans_wait(configured, r
     assert sorted(configured.keys("changed")) == ["memory.max_bytes", "sampling.decision_wait"]
     assert configured.keys("needs a restart") == ["cors.max_age"]
     assert culprit.stop() == (3, 3, 0)
+
+
+POLICIES = """
+sampling:
+  decision_wait: {wait}
+  policies: {policies}
+"""
+
+
+def test_changed_policies_decide_over_what_waits(configured, running):
+    """Also by attributes that nobody looked for when the spans came."""
+    culprit, client = configured.culprit, running.client(configured.culprit)
+
+    def change(wait, policies):
+        before = configured.times_read()
+        configured.write(POLICIES.format(wait=wait, policies=policies))
+        wait_until(lambda: configured.times_read() > before, 10, "the configuration read again")
+
+    def send(tier):
+        trace_id = new_trace_id()
+        assert client.traces(traces([span(trace_id, values={"tier": tier})])).ok
+        return trace_id.hex()
+
+    def decision(trace_id):
+        return culprit.find(trace_id)["verdict"]["decision"]
+
+    def policies():
+        return [entry["policy"] for entry in culprit.api("/status")["sampling"]["policies"]]
+
+    change("50ms", "[errors]")
+    early = send("gold")
+    wait_until(lambda: decision(early) == "drop", 10, "a verdict")
+    change("600s", "[errors]")
+    gold, tin = send("gold"), send("tin")
+    wait_until(lambda: culprit.api("/status")["sampling"]["waiting_traces"] == 2, 10, "two waiting traces")
+    assert policies() == ["errors"]
+    change("600s", "[{latency: 1h}, {attribute: {key: tier, value: gold}}]")
+    assert configured.keys("changed")[-1] == "sampling.policies" and policies() == ["latency", "attribute"]
+    late = send("gold")
+    change("50ms", "[{latency: 1h}, {attribute: {key: tier, value: gold}}]")
+    wait_until(lambda: [decision(trace_id) for trace_id in (gold, tin, late)] == ["keep", "drop", "keep"], 10, "verdicts")
+    assert decision(early) == "drop", "what was decided stays decided"
+    assert culprit.find(gold)["verdict"]["policy"] == "attribute"
+    wait_until(lambda: [entry["kept"] for entry in culprit.api("/status")["sampling"]["policies"]] == [0, 2], 10, "counts")
+    assert "sampling.policies" not in configured.keys("needs a restart")
 
 
 def test_a_wrong_file_changes_nothing_until_it_is_right(configured):

@@ -163,6 +163,26 @@ static void test_recent_replaces_without_making_younger(void **state) {
   table_recent_destroy(recent);
 }
 
+static void test_recent_values_can_be_changed(void **state) {
+  (void)state;
+  struct table_recent *recent = table_recent_create(5);
+  size_t cursor = 0;
+  assert_null(table_recent_next(recent, &cursor));
+  for (uint64_t key = 1; key <= 7; key++) table_recent_put(recent, key, (uint32_t)key); // 1 and 2 are forgotten
+  uint32_t sum = 0, *value;
+  while ((value = table_recent_next(recent, &cursor))) {
+    sum += *value;
+    *value += 100;
+  }
+  assert_int_equal(sum, 3 + 4 + 5 + 6 + 7);
+  for (uint64_t key = 3; key <= 7; key++) {
+    uint32_t changed = 0;
+    assert_true(table_recent_get(recent, key, &changed));
+    assert_int_equal(changed, key + 100);
+  }
+  table_recent_destroy(recent);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_insert_find_remove),
@@ -172,6 +192,7 @@ int main(void) {
       cmocka_unit_test(test_iteration),
       cmocka_unit_test(test_recent_forgets_the_oldest),
       cmocka_unit_test(test_recent_replaces_without_making_younger),
+      cmocka_unit_test(test_recent_values_can_be_changed),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

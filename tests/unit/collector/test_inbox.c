@@ -120,7 +120,7 @@ static int teardown(void **state) {
   payload_facts_destroy(fixture->facts);
   grouping_config_destroy(fixture->grouping);
   correlation_destroy(fixture->correlation);
-  sampling_destroy(fixture->sampling);
+  sampling_release(fixture->sampling);
   metrics_destroy(fixture->metrics);
   void *temporary = fixture->temporary;
   int result = temporary_teardown(&temporary);

@@ -407,6 +407,60 @@ static void test_many_threads(void **state) {
   buffer_finish(&body);
 }
 
+static uint64_t fingerprint_of(struct fixture *fixture, struct sampling *sampling) {
+  struct payload_facts_options options = facts_fixture_options(&fixture->facts);
+  options.sampling = sampling;
+  struct payload_facts *builder = payload_facts_create(&options);
+  uint64_t fingerprint = payload_facts_fingerprint(builder);
+  payload_facts_destroy(builder);
+  return fingerprint;
+}
+
+// Policies change while threads submit: a record's facts are of one set or the other, never of both.
+static void test_policies_change_under_load(void **state) {
+  struct fixture *fixture = *state;
+  const struct sampling_policy gold = {.kind = SAMPLING_ATTRIBUTE, .key = "tier", .value = "gold"},
+                               error = {.kind = SAMPLING_ERRORS};
+  const struct sampling_policy first[] = {gold, error}, second[] = {error, gold};
+  struct sampling *sets[2];
+  uint64_t fingerprints[2];
+  for (int i = 0; i < 2; i++) {
+    const struct sampling_policy *policies = i ? second : first;
+    assert_int_equal(sampling_create(policies, 2, fixture->facts.metrics, &sets[i], NULL), STATUS_OK);
+    fingerprints[i] = fingerprint_of(fixture, sets[i]);
+  }
+  intake_set_sampling(fixture->intake, sets[0]);
+  struct submitter submitters[THREADS];
+  struct slice request = request_of(span_of(trace_id_of(1), 1, 2, attribute(9, "tier", "gold")));
+  for (int i = 0; i < THREADS; i++) {
+    submitters[i] = (struct submitter){.fixture = fixture, .request = request};
+    assert_int_equal(thread_start(&submitters[i].thread, "submitter", submit_many, &submitters[i]), STATUS_OK);
+  }
+  uint64_t changes = 1;
+  for (; intake_balance(fixture->intake).received < THREADS * EACH; changes++) {
+    intake_set_sampling(fixture->intake, sets[changes % 2]);
+  }
+  for (int i = 0; i < THREADS; i++) thread_join(&submitters[i].thread);
+  intake_set_sampling(fixture->intake, sets[1]);
+  assert_int_equal(submit(fixture, JOURNAL_TRACES, request), STATUS_OK);
+  for (int i = 0; i < 2; i++) sampling_release(sets[i]);
+  struct journal_reader *reader;
+  struct journal_record record;
+  struct record_facts facts;
+  struct record_trace trace;
+  uint32_t seen = 0;
+  assert_int_equal(journal_reader_open(fixture->journal, 1, &reader), STATUS_OK);
+  for (; journal_reader_next(reader, &record) == STATUS_OK; seen++) {
+    assert_int_equal(record_facts_decode(record.section, &facts), STATUS_OK);
+    record_facts_trace(&facts, 0, &trace);
+    assert_true(facts.fingerprint == fingerprints[trace.matches == 2]);
+    assert_true(trace.matches == 1 || trace.matches == 2);
+  }
+  assert_int_equal(trace.matches, 2); // the last one, after the last change
+  assert_int_equal(seen, THREADS * EACH + 1);
+  journal_reader_close(reader);
+}
+
 static void submit_events(void *context) {
   struct submitter *submitter = context;
   struct sink sink = submitter->fixture->sink;
@@ -461,6 +515,7 @@ int main(void) {
       TEST(test_drain_refuses),
       TEST(test_a_full_journal_is_not_ready),
       TEST(test_many_threads),
+      TEST(test_policies_change_under_load),
       TEST(test_events_of_many_threads),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

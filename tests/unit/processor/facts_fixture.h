@@ -34,7 +34,7 @@ static inline void facts_fixture_init(struct facts_fixture *fixture, const struc
 static inline void facts_fixture_finish(struct facts_fixture *fixture) {
   payload_facts_destroy(fixture->builder);
   correlation_destroy(fixture->correlation);
-  sampling_destroy(fixture->sampling);
+  sampling_release(fixture->sampling);
   metrics_destroy(fixture->metrics);
   wire_text_finish();
 }

@@ -52,7 +52,7 @@ static void test_errors_keeps_errors_and_exceptions_only(void **state) {
   assert_true(verdict.keep);
   assert_int_equal(verdict.policy, SAMPLING_ERRORS);
   assert_int_equal(verdict.action, SAMPLING_THRESHOLD_LEAVE);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static void test_latency_is_from_earliest_start_to_latest_end(void **state) {
@@ -67,7 +67,7 @@ static void test_latency_is_from_earliest_start_to_latest_end(void **state) {
   assert_false(sampling_decide(sampling, &trace, 0).keep);
   trace = (struct record_trace){.end_ns = UINT64_MAX}; // only logs
   assert_false(sampling_decide(sampling, &trace, 0).keep);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static void test_probability_keeps_when_randomness_reaches_the_threshold(void **state) {
@@ -82,7 +82,7 @@ static void test_probability_keeps_when_randomness_reaches_the_threshold(void **
   assert_int_equal(verdict.action, SAMPLING_THRESHOLD_RAISE);
   assert_int_equal(verdict.threshold, quarter);
   assert_true(verdict.probability > 0.2499 && verdict.probability < 0.2501);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static void test_probability_takes_the_last_56_bits_of_the_trace_id(void **state) {
@@ -92,7 +92,7 @@ static void test_probability_takes_the_last_56_bits_of_the_trace_id(void **state
   assert_false(sampling_decide(sampling, &trace, 0).keep);
   trace.trace_id[9] = 0x80;
   assert_true(sampling_decide(sampling, &trace, 0).keep);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static void test_the_first_policy_names_the_verdict_the_least_strict_sets_the_threshold(void **state) {
@@ -110,7 +110,7 @@ static void test_the_first_policy_names_the_verdict_the_least_strict_sets_the_th
   verdict = sampling_decide(sampling, &trace, 0);
   assert_int_equal(verdict.policy_index, 0);
   assert_int_equal(verdict.action, SAMPLING_THRESHOLD_LEAVE);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static void test_rate_limit_fills_up_with_time_and_spends_only_on_what_nobody_else_keeps(void **state) {
@@ -131,7 +131,7 @@ static void test_rate_limit_fills_up_with_time_and_spends_only_on_what_nobody_el
   now += 100 * NS_PER_S; // at most a second's worth is saved up
   for (int i = 0; i < 2; i++) assert_true(sampling_decide(sampling, &plain, now).keep);
   assert_false(sampling_decide(sampling, &plain, now).keep);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static uint32_t match_text(const struct sampling *sampling, const char *key, const char *text) {
@@ -165,7 +165,7 @@ static void test_attributes_match_by_value_regex_or_presence(void **state) {
   assert_int_equal(verdict.policy_index, 1);
   trace.matches = 0;
   assert_false(sampling_decide(sampling, &trace, 0).keep);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static void test_a_catastrophic_regex_is_cut_off(void **state) {
@@ -177,7 +177,7 @@ static void test_a_catastrophic_regex_is_cut_off(void **state) {
   text[62] = '!';
   text[63] = 0;
   assert_int_equal(match_text(sampling, "k", text), 0);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
 }
 
 static void test_bad_policies_are_named(void **state) {
@@ -221,7 +221,63 @@ static void test_verdicts_survive_packing(void **state) {
     assert_int_equal(again.action, verdict.action);
     assert_int_equal(again.threshold, verdict.threshold);
   }
-  sampling_destroy(sampling);
+  sampling_release(sampling);
+}
+
+// What was packed under some policies is unpacked under others.
+static void test_verdicts_survive_other_policies(void **state) {
+  (void)state;
+  const struct sampling_policy before[] = {{.kind = SAMPLING_ERRORS},
+                                           {.kind = SAMPLING_PROBABILITY, .probability = 0.5},
+                                           {.kind = SAMPLING_RATE_LIMIT, .traces_per_second = 1}};
+  const struct sampling_policy with[] = {{.kind = SAMPLING_PROBABILITY, .probability = 0.25},
+                                         {.kind = SAMPLING_PROBABILITY, .probability = 0.5},
+                                         {.kind = SAMPLING_PROBABILITY, .probability = 0.75}};
+  const struct sampling_policy without[] = {{.kind = SAMPLING_PROBABILITY, .probability = 0.25}};
+  struct sampling *old = make(before, 3), *same = make(with, 3), *other = make(without, 1);
+  struct record_trace traces[] = {{.flags = RECORD_TRACE_ERROR},
+                                  trace_with_randomness(TRACE_CONTEXT_THRESHOLD_MAX - 1),
+                                  trace_with_randomness(0),
+                                  trace_with_randomness(0)};
+  static const enum sampling_threshold with_actions[] = {SAMPLING_THRESHOLD_LEAVE, SAMPLING_THRESHOLD_RAISE,
+                                                         SAMPLING_THRESHOLD_ERASE, SAMPLING_THRESHOLD_LEAVE};
+  for (size_t i = 0; i < 4; i++) {
+    struct sampling_verdict verdict = sampling_decide(old, &traces[i], NS_PER_S);
+    uint32_t packed = sampling_verdict_translate(old, same, sampling_verdict_pack(&verdict));
+    struct sampling_verdict again = sampling_verdict_unpack(same, packed);
+    assert_int_equal(again.keep, verdict.keep);
+    assert_int_equal(again.policy, verdict.policy);
+    assert_int_equal(again.action, with_actions[i]);
+    if (again.keep) assert_true(again.probability == verdict.probability);
+    if (again.action == SAMPLING_THRESHOLD_RAISE) assert_true(again.threshold == verdict.threshold);
+    assert_int_equal(sampling_verdict_pack(&again), packed);
+    // A probability that nobody has any more is not guessed; an unknown one stays unknown.
+    packed = sampling_verdict_translate(same, other, packed);
+    for (int round = 0; round < 2; round++) {
+      again = sampling_verdict_unpack(other, packed);
+      assert_int_equal(again.keep, verdict.keep);
+      bool certain = with_actions[i] == SAMPLING_THRESHOLD_LEAVE;
+      assert_int_equal(again.action, certain ? SAMPLING_THRESHOLD_LEAVE : SAMPLING_THRESHOLD_ERASE);
+      if (again.keep) assert_true(again.probability == (certain ? 1 : 0));
+      assert_int_equal(sampling_verdict_pack(&again), packed);
+      packed = sampling_verdict_translate(other, old, packed);
+      assert_int_equal(sampling_verdict_translate(old, other, packed), packed);
+    }
+  }
+  sampling_release(old);
+  sampling_release(same);
+  sampling_release(other);
+}
+
+static void test_the_last_share_frees(void **state) {
+  (void)state;
+  struct sampling *sampling = make(&(struct sampling_policy){.kind = SAMPLING_ERRORS}, 1);
+  assert_ptr_equal(sampling_share(sampling), sampling);
+  sampling_release(sampling);
+  assert_int_equal(sampling_count(sampling), 1);
+  assert_int_equal(sampling_kind(sampling, 0), SAMPLING_ERRORS);
+  sampling_release(sampling);
+  sampling_release(NULL);
 }
 
 static void test_trace_state_is_only_ever_raised(void **state) {
@@ -262,6 +318,8 @@ int main(void) {
       cmocka_unit_test(test_a_catastrophic_regex_is_cut_off),
       cmocka_unit_test(test_bad_policies_are_named),
       cmocka_unit_test(test_verdicts_survive_packing),
+      cmocka_unit_test(test_verdicts_survive_other_policies),
+      cmocka_unit_test(test_the_last_share_frees),
       cmocka_unit_test(test_trace_state_is_only_ever_raised),
   };
   return cmocka_run_group_tests_name("sampling", tests, set_up, tear_down);

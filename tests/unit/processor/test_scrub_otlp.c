@@ -285,7 +285,7 @@ static void test_random_requests(void **state) {
   }
   payload_facts_destroy(builder);
   correlation_destroy(correlation);
-  sampling_destroy(sampling);
+  sampling_release(sampling);
   metrics_destroy(metrics);
   scrub_destroy(plain);
   scrub_destroy(scrub);

@@ -274,6 +274,56 @@ static void test_explicit_randomness_counts_at_every_record(void **state) {
   stop(&fixture);
 }
 
+// Policies change: what has a verdict keeps it, what waits gets one of the new ones.
+static void test_other_policies(void **state) {
+  (void)state;
+  struct fixture fixture;
+  start(&fixture, errors, 1, &small);
+  merge_one(&fixture, 1, trace_of(1, 1, 2, 0));
+  merge_one(&fixture, 2, trace_of(2, 1, 2, RECORD_TRACE_ERROR));
+  assert_false(settle(&fixture, 1, trace_of(1, 1, 2, 0)).verdict.keep);
+  assert_true(settle(&fixture, 2, trace_of(2, 1, 2, 0)).verdict.keep);
+  merge_one(&fixture, 3, trace_of(3, 1, 2, 0));
+  merge_one(&fixture, 4, trace_of(4, 1, 2, RECORD_TRACE_ERROR));
+  struct sampling *sampling = NULL;
+  assert_int_equal(sampling_create(slow, 1, fixture.facts.metrics, &sampling, NULL), STATUS_OK);
+  trace_facts_set_sampling(fixture.traces, sampling);
+  sampling_release(sampling); // theirs is enough
+  merge_one(&fixture, 5, trace_of(3, 1, 20 * NS_PER_MS, 0));
+  assert_true(settle(&fixture, 3, trace_of(3, 1, 2, 0)).verdict.keep);
+  assert_false(settle(&fixture, 4, trace_of(4, 1, 2, RECORD_TRACE_ERROR)).verdict.keep);
+  assert_false(settle(&fixture, 6, trace_of(1, 1, 20 * NS_PER_MS, 0)).verdict.keep);
+  struct trace_facts_verdict verdict = settle(&fixture, 7, trace_of(2, 1, 2, 0));
+  assert_true(verdict.verdict.keep && verdict.verdict.policy == SAMPLING_ERRORS);
+  stop(&fixture);
+}
+
+// What waits is merged once more; nothing of it counts as late for that.
+static void test_starting_over(void **state) {
+  (void)state;
+  struct fixture fixture;
+  start(&fixture, errors, 1, &small);
+  merge_one(&fixture, 1, trace_of(1, 1, 2, RECORD_TRACE_ERROR));
+  merge_one(&fixture, 2, trace_of(1, 1, 2, 0));
+  merge_one(&fixture, 3, trace_of(2, 1, 2, RECORD_TRACE_ERROR));
+  assert_true(settle(&fixture, 1, trace_of(1, 1, 2, 0)).verdict.keep);
+  merge_one(&fixture, 4, trace_of(1, 1, 2, 0)); // this one is late
+  trace_facts_start_over(fixture.traces, 4);
+  assert_int_equal(trace_facts_waiting(fixture.traces), 0);
+  merge_one(&fixture, 2, trace_of(1, 1, 2, 0));
+  merge_one(&fixture, 3, trace_of(2, 1, 2, 0)); // as others see it now
+  merge_one(&fixture, 4, trace_of(1, 1, 2, 0));
+  merge_one(&fixture, 5, trace_of(1, 1, 2, 0));
+  assert_int_equal(trace_facts_waiting(fixture.traces), 1);
+  static const bool late[] = {false, false, true, true};
+  for (uint64_t sequence = 2; sequence <= 5; sequence++) {
+    struct trace_facts_verdict verdict = settle(&fixture, sequence, trace_of(sequence == 3 ? 2 : 1, 1, 2, 0));
+    assert_int_equal(verdict.verdict.keep, sequence != 3);
+    assert_int_equal(verdict.late, late[sequence - 2]);
+  }
+  stop(&fixture);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_times_merge_over_records),
@@ -284,6 +334,8 @@ int main(void) {
       cmocka_unit_test(test_requests_lead_to_traces),
       cmocka_unit_test(test_links_live_for_two_generations),
       cmocka_unit_test(test_explicit_randomness_counts_at_every_record),
+      cmocka_unit_test(test_other_policies),
+      cmocka_unit_test(test_starting_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ static inline int ui_teardown(void **state) {
   journal_close(fixture->intake);
   payload_facts_destroy(fixture->facts);
   correlation_destroy(fixture->correlation);
-  sampling_destroy(fixture->sampling);
+  sampling_release(fixture->sampling);
   metrics_destroy(fixture->metrics);
   json_parser_destroy(fixture->parser);
   void *inbox = fixture->inbox;
