@@ -139,7 +139,7 @@ enum status http_request_read_head(struct http_request *request, const char *url
   uint32_t header_count = copy.count;
   request->layout_fault = layout_fault(&copy);
   MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, collect_pair, &copy);
-  if (copy.overflow) return STATUS_TOO_LARGE;
+  request->too_many = copy.overflow;
   request->text = malloc(copy.bytes);
   request->pairs = calloc(copy.count + 1, sizeof(*request->pairs));
   if (!request->text || !request->pairs) return STATUS_NO_MEMORY;

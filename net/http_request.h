@@ -43,6 +43,7 @@ struct http_request {
   enum status refusal; // STATUS_OK: goes to the route
   char refusal_text[ERROR_TEXT_MAX];
   const char *layout_fault; // of the header lines as they came; NULL: none
+  bool too_many;            // headers and parameters: only the first ones were copied
   bool close_after;
   uint64_t discarded_bytes;
   uint64_t due_ns, body_due_ns; // monotonic: all of it, more of its body
@@ -74,7 +75,7 @@ struct http_request {
 
 // A request with one reference, or NULL.
 struct http_request *http_request_create(struct http_server *server, struct MHD_Connection *connection);
-// Copies method, path, headers and query. STATUS_NO_MEMORY, or STATUS_TOO_LARGE over the number of headers.
+// Copies method, path, headers and query, up to a number of pairs. STATUS_NO_MEMORY.
 enum status http_request_read_head(struct http_request *request, const char *url, const char *method);
 // How many headers have the name.
 uint32_t http_request_header_count(const struct http_request *request, const char *name);

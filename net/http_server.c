@@ -215,6 +215,11 @@ static const char *framing_fault(const struct http_request *request, const char 
 // Everything that can be said before the body is read.
 static void judge_head(struct http_request *request, const char *version) {
   struct http_server *server = request->server;
+  if (request->too_many) { // its framing may be among what was left out
+    refuse(request, STATUS_TOO_LARGE, "the request has too many headers and parameters");
+    request->close_after = true;
+    return;
+  }
   const char *fault = framing_fault(request, version);
   if (fault) {
     refuse(request, STATUS_INVALID, fault);

@@ -10,8 +10,9 @@
 // Limits: body bytes are charged to the budget before they are read, the first MiB with the headers and the rest as it
 // comes, so that nobody holds much more than was sent; over body_bytes_max is answered through on_refusal with
 // STATUS_TOO_LARGE, a used-up budget with STATUS_UNAVAILABLE, an unknown path STATUS_NOT_FOUND, a known path with
-// another method STATUS_METHOD, malformed framing (duplicate or contradicting Content-Length and Transfer-Encoding, NUL
-// in a header) STATUS_INVALID. on_refusal writes the reply, so that each door answers in its own form.
+// another method STATUS_METHOD, over 256 headers and query parameters STATUS_TOO_LARGE, malformed framing (duplicate or
+// contradicting Content-Length and Transfer-Encoding, NUL in a header) STATUS_INVALID. on_refusal writes the reply, so
+// that each door answers in its own form.
 //
 // Time: a request has request_deadline_ns to be there, and its body may not stand still for longer than body_grace_ns
 // or come slower than body_bytes_per_s_min for long: what it falls behind that rate is taken from the grace, and given
@@ -61,9 +62,9 @@ struct http_server_options {
   enum status (*admit)(void *context, const struct http_request *request, struct error *error);
   void *admit_context;
   // Counts culprit_http_dropped_total{listener,reason}: what ended without an answer of ours. unreadable: a request
-  // line or headers that libmicrohttpd refused itself, with 400, 413, 414 or 431 and words of its own (not a door's
-  // form: no request exists yet); overdue: not there within its time; slow: a body below the least rate; crowded: a
-  // connection over the limits. NULL: nothing.
+  // line, headers or chunk that libmicrohttpd refused itself, with 400, 413, 414 or 431 and words of its own (not a
+  // door's form: 0.9.75 has no hook for them, and mostly no request exists yet); overdue: not there within its time;
+  // slow: a body below the least rate; crowded: a connection over the limits. NULL: nothing.
   struct metrics *metrics;
   struct budget *budget;           // charged for bodies; NULL: none
   size_t body_bytes_max;           // on the wire

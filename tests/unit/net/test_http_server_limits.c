@@ -133,6 +133,33 @@ static void test_many_headers_in_small_pieces(void **state) {
   close_server(&f);
 }
 
+// More headers than are read: an answer of the door, and the end of the connection, since nobody knows what the rest
+// says.
+static void test_too_many_headers_and_parameters(void **state) {
+  (void)state;
+  struct fixture f;
+  open_server(&f, NULL);
+  char *head = calloc(1, 64 * 1024);
+  for (int round = 0; round < 3; round++) {
+    int pairs = round == 0 ? 255 : 256; // and Host
+    size_t len = (size_t)snprintf(head, 64, "GET /echo%s", round == 2 ? "?q=1" : "");
+    for (int i = 1; i < pairs && round == 2; i++) len += (size_t)snprintf(head + len, 16, "&p%d=", i);
+    len += (size_t)snprintf(head + len, 64, " HTTP/1.1\r\nHost: x\r\n");
+    for (int i = 0; i < pairs && round < 2; i++) len += (size_t)snprintf(head + len, 16, "X-%d: v\r\n", i);
+    memcpy(head + len, "\r\n", 3);
+    struct raw_http raw;
+    raw_http_open(&raw, f.port);
+    raw_http_text(&raw, head);
+    const char *body = NULL;
+    assert_int_equal(raw_http_reply(&raw, NULL, &body), round == 0 ? 200 : 499);
+    if (round > 0) assert_string_equal(body, "too large: the request has too many headers and parameters");
+    if (round > 0) assert_true(raw_http_closed(&raw));
+    raw_http_close(&raw);
+  }
+  free(head);
+  close_server(&f);
+}
+
 static uint64_t dropped(struct metrics *metrics, const char *labels) {
   return metrics_get(metrics_series(metrics, METRICS_COUNTER, "culprit_http_dropped_total", labels, ""));
 }
@@ -347,6 +374,7 @@ int main(void) {
       cmocka_unit_test(test_used_up_budget),
       cmocka_unit_test(test_a_body_is_charged_as_it_comes),
       cmocka_unit_test(test_many_headers_in_small_pieces),
+      cmocka_unit_test(test_too_many_headers_and_parameters),
       cmocka_unit_test(test_what_never_reaches_an_owner_is_counted),
       cmocka_unit_test(test_absolute_deadline),
       cmocka_unit_test(test_slow_bodies),
