@@ -303,6 +303,7 @@ void journal_expect_end(struct journal *journal) {
 
 // Mutex held. The writer is told of the first record, of the last one it waits for, and of those it waits for no more.
 static void enqueue(struct journal *journal, struct journal_pending *pending, bool expected) {
+  ASSERT(!expected || journal->expected > 0);
   if (expected) journal->expected--;
   journal->queue_bytes += pending->bytes;
   bool is_last = expected && journal->expected == 0;
