@@ -122,13 +122,14 @@ static const char settings_common[] = "PRAGMA cell_size_check=ON;"
                                       "PRAGMA mmap_size=0;"
                                       "PRAGMA temp_store=MEMORY;"
                                       "PRAGMA wal_autocheckpoint=0;";
-// Pages of 8 KiB: a compressed event is one or two of them. They are chosen when the file is made.
+// Pages of 8 KiB: a compressed event is one or two of them. They are chosen when the file is made. The cache holds the
+// pages that a large batch changes, so that they are written once.
 static const char settings_write[] = "PRAGMA page_size=8192;"
                                      "PRAGMA journal_mode=WAL;"
                                      "PRAGMA synchronous=FULL;"
                                      "PRAGMA journal_size_limit=67108864;"
                                      "PRAGMA secure_delete=FAST;"
-                                     "PRAGMA cache_size=-8192;";
+                                     "PRAGMA cache_size=-24576;";
 static const char settings_read[] = "PRAGMA query_only=ON;"
                                     "PRAGMA cache_size=-2048;";
 
@@ -252,6 +253,10 @@ void connection_checkpoint(struct connection *connection, bool truncate) {
   int mode = truncate ? SQLITE_CHECKPOINT_TRUNCATE : SQLITE_CHECKPOINT_PASSIVE;
   int code = sqlite3_wal_checkpoint_v2(connection->native, NULL, mode, &left, NULL);
   if (code == SQLITE_OK && truncate) connection->wal_pages = 0;
+}
+
+void connection_release_memory(struct connection *connection) {
+  sqlite3_db_release_memory(connection->native);
 }
 
 const char *connection_library_version(void) {

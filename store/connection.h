@@ -51,6 +51,8 @@ uint32_t connection_wal_pages(const struct connection *connection);
 // Moves the log into the file. Without `truncate` it takes what readers leave free and never waits; with it, it waits
 // for readers (up to 2 s) and empties the log. The writer only, outside transactions.
 void connection_checkpoint(struct connection *connection, bool truncate);
+// Gives back the memory of cached pages.
+void connection_release_memory(struct connection *connection);
 
 const char *connection_library_version(void);
 

@@ -303,6 +303,7 @@ enum status database_read_end(struct database *database, struct connection *conn
 void database_idle(struct database *database) {
   mutex_lock(&database->write_lock);
   if (connection_wal_pages(database->writer) > 0) connection_checkpoint(database->writer, true);
+  connection_release_memory(database->writer);
   mutex_unlock(&database->write_lock);
 }
 
