@@ -8,6 +8,7 @@
 // The outline of an exception is for errors that come both from Sentry's SDKs and as text out of OpenTelemetry, where
 // the text knows less: no context lines (Node), a module guessed from a path (Python), no causes (Node, Go), ten frames
 // (V8). It is file names and functions of the application's frames and the type of the exception raised.
+#include "processor/grouping_crash.h"
 #include "processor/grouping_internal.h"
 #include "processor/grouping_message.h"
 
@@ -318,22 +319,6 @@ struct grouping_component *grouping_outline_component(const struct grouping_work
   return outline;
 }
 
-// The only thread that is crashed, current, or there at all; thread_count when there is no such thread.
-static uint32_t find_thread(const struct sentry_event *event) {
-  for (int rule = 0; rule < 3; rule++) {
-    uint32_t found = 0, place = event->thread_count;
-    for (uint32_t i = 0; i < event->thread_count; i++) {
-      const struct sentry_thread *thread = &event->threads[i];
-      if (rule == 2 || (rule == 0 ? thread->crashed : thread->current)) {
-        found++;
-        place = i;
-      }
-    }
-    if (found == 1) return place;
-  }
-  return event->thread_count;
-}
-
 static struct grouping_component *thread_variant(const struct grouping_work *work,
                                                  const struct grouping_component *trace) {
   struct grouping_component *component = grouping_component_new("threads", 1, work->arena);
@@ -347,7 +332,7 @@ struct grouping_pair grouping_thread_components(struct grouping_work *work) {
   struct grouping_pair result = {0};
   const struct sentry_event *event = work->event;
   if (event->thread_count == 0) return result;
-  uint32_t i = find_thread(event);
+  uint32_t i = grouping_crash_thread(event);
   if (i == event->thread_count || event->threads[i].stacktrace.frame_count == 0) {
     result.app = grouping_component_new("threads", 0, work->arena);
     if (result.app != NULL) {

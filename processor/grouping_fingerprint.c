@@ -7,6 +7,7 @@
 // (the same frame, the same exception), every group must have such a member.
 #include "processor/grouping_fingerprint.h"
 
+#include "processor/grouping_crash.h"
 #include "processor/grouping_function.h"
 #include "processor/grouping_glob.h"
 #include "processor/grouping_rules.h"
@@ -101,6 +102,11 @@ static enum status find_key(struct reader *reader, struct slice name, struct gro
                    SLICE_PRINTF(slice_sub(name, 0, 64)));
 }
 
+// Matched as paths are: any case, any slash, one in front or not, and a star stops there.
+static bool is_path(enum key key) {
+  return key == KEY_PATH || key == KEY_PACKAGE || key == KEY_RELEASE;
+}
+
 static enum status read_matcher(struct reader *reader, struct grouping_fingerprint_matcher *matcher) {
   struct arena *arena = reader->fingerprints->arena;
   *matcher = (struct grouping_fingerprint_matcher){0};
@@ -124,7 +130,7 @@ static enum status read_matcher(struct reader *reader, struct grouping_fingerpri
   status = grouping_rules_word(reader->line, &reader->at, arena, &word);
   if (status == STATUS_INVALID) return error_set(reader->error, status, "a quote is never closed");
   if (status != STATUS_OK) return status;
-  bool path = matcher->key == KEY_PATH || matcher->key == KEY_PACKAGE;
+  bool path = is_path(matcher->key);
   matcher->ignore_case = path || matcher->key == KEY_MESSAGE || matcher->key == KEY_LEVEL || matcher->key == KEY_VALUE;
   if (matcher->ignore_case) word = grouping_text_lower(word, path, arena);
   matcher->word = arena_copy(arena, word);
@@ -138,6 +144,18 @@ static enum status read_title(struct reader *reader, struct grouping_fingerprint
   if (status == STATUS_INVALID) return error_set(reader->error, status, "a quote is never closed");
   if (status == STATUS_OK) rule->title = arena_copy(reader->fingerprints->arena, title);
   return status;
+}
+
+// name="…": something said of the rule and no value.
+static bool at_attribute(const struct reader *reader) {
+  struct slice rest = slice_skip(reader->line, reader->at);
+  size_t len = 0;
+  for (; len < rest.len; len++) {
+    uint8_t c = rest.ptr[len];
+    bool letter = (c | 0x20) >= 'a' && (c | 0x20) <= 'z', digit = c >= '0' && c <= '9';
+    if (!letter && !digit && c != '_' && c != '.' && c != '-') break;
+  }
+  return len > 0 && slice_starts_with(slice_skip(rest, len), SLICE_LITERAL("=\""));
 }
 
 // One value: "quoted", {{ variable }} or plain text up to a blank, a comma or a variable.
@@ -174,6 +192,8 @@ static enum status read_values(struct reader *reader, struct grouping_fingerprin
     enum status status;
     if (at_text(reader, "title=\"")) {
       status = read_title(reader, rule);
+    } else if (at_attribute(reader)) {
+      status = error_set(reader->error, STATUS_INVALID, "unknown attribute; known is title=\"…\"");
     } else if (rule->value_count == GROUPING_FINGERPRINT_VALUES_MAX) {
       status = error_set(reader->error, STATUS_TOO_LARGE, "more than %d values", GROUPING_FINGERPRINT_VALUES_MAX);
     } else {
@@ -282,7 +302,7 @@ struct subject {
 static bool match_text(const struct subject *subject, const struct grouping_fingerprint_matcher *matcher,
                        struct slice text) {
   if (text.len == 0) return false;
-  bool path = matcher->key == KEY_PATH || matcher->key == KEY_PACKAGE;
+  bool path = is_path(matcher->key);
   if (matcher->ignore_case) text = grouping_text_lower(text, path, subject->arena);
   if (grouping_glob_match(&matcher->glob, text)) return true;
   if (!path || text.len == 0 || text.ptr[0] == '/') return false;
@@ -404,7 +424,7 @@ static bool match_stack(struct subject *subject, const struct grouping_fingerpri
   return false;
 }
 
-// The exceptions' frames; without any, those of the event or of its only thread.
+// The exceptions' frames; without any, those of the event or of the thread that crashed.
 static bool match_frames(struct subject *subject, const struct grouping_fingerprint_rule *rule) {
   const struct sentry_event *event = subject->event;
   bool any = false;
@@ -414,7 +434,8 @@ static bool match_frames(struct subject *subject, const struct grouping_fingerpr
   }
   if (any) return false;
   if (event->stacktrace.frame_count > 0) return match_stack(subject, rule, &event->stacktrace);
-  return event->thread_count == 1 && match_stack(subject, rule, &event->threads[0].stacktrace);
+  uint32_t thread = grouping_crash_thread(event);
+  return thread < event->thread_count && match_stack(subject, rule, &event->threads[thread].stacktrace);
 }
 
 static bool match_group(struct subject *subject, const struct grouping_fingerprint_rule *rule, enum group group) {

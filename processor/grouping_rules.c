@@ -288,7 +288,10 @@ static enum status read_variable(struct reader *reader, struct slice name, struc
     struct slice word;
     uint64_t value = 0;
     enum status status = grouping_rules_word(reader->line, &reader->at, reader->rules->arena, &word);
-    if (status != STATUS_OK || !slice_to_u64(word, &value) || value > UINT32_MAX) {
+    int8_t truth = status == STATUS_OK && i == GROUPING_INVERT_STACKTRACE ? grouping_rules_bool(word) : -1;
+    if (truth >= 0) {
+      value = (uint64_t)truth;
+    } else if (status != STATUS_OK || !slice_to_u64(word, &value) || value > UINT32_MAX) {
       return error_set(reader->error, STATUS_INVALID, "'%s=' needs a number", variables[i]);
     }
     action->value = (uint32_t)value;

@@ -31,6 +31,21 @@ const struct sentry_frame *grouping_crash_frame(const struct sentry_event *event
   return last;
 }
 
+uint32_t grouping_crash_thread(const struct sentry_event *event) {
+  for (int rule = 0; rule < 3; rule++) {
+    uint32_t found = 0, place = event->thread_count;
+    for (uint32_t i = 0; i < event->thread_count; i++) {
+      const struct sentry_thread *thread = &event->threads[i];
+      if (rule == 2 || (rule == 0 ? thread->crashed : thread->current)) {
+        found++;
+        place = i;
+      }
+    }
+    if (found == 1) return place;
+  }
+  return event->thread_count;
+}
+
 static const struct sentry_exception *main_exception(const struct grouping_work *work) {
   const struct sentry_event *event = work->event;
   if (event->exception_count == 0) return NULL;

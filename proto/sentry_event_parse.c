@@ -384,10 +384,10 @@ static void read_objects(struct sentry_event_reader *reader, struct json_value r
   event->sdk_version = sentry_event_reader_text(reader, json_get(sdk, "version"), "sdk.version", 128);
 }
 
-// A stack trace beside a single exception that has none is that exception's.
+// A stack trace beside a single exception is that exception's.
 static void move_stacktrace(struct sentry_event *event) {
   if (event->exception_count != 1 || event->stacktrace.frame_count == 0) return;
-  if (event->exceptions[0].stacktrace.frame_count == 0) event->exceptions[0].stacktrace = event->stacktrace;
+  event->exceptions[0].stacktrace = event->stacktrace;
   event->stacktrace = (struct sentry_stacktrace){0};
 }
 

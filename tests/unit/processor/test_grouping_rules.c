@@ -113,6 +113,7 @@ static void actions(void **state) {
       {"function:* min-frames=5", "system", "Tv"},
       {"function:* min-frames=2", "app", ""}, // one frame of its own: its trace is muted, and system has one
       {"function:* invert-stacktrace=1", "system", ALL_FRAMES},
+      {"function:* invert-stacktrace=yes", "system", ALL_FRAMES},
       {"function:a +prefix +sentinel", "system", ALL_FRAMES},
       {"function:b category=z +app ^-group", "system", "m.aam.bbT"},
   };
@@ -228,6 +229,7 @@ static void fingerprint_mistakes(void **state) {
       {"type:T -> {{ level", "1, column 11: '{{' is never closed"},
       {"type:T -> a, \"a", "1, column 14: a quote is never closed"},
       {"type:T -> }", "1, column 11: expected a value"},
+      {"type:T -> a titel=\"b\"", "1, column 13: unknown attribute; known is title=\"…\""},
       {"type:[ -> a", "1, column 6: '[' is never closed in the pattern"},
   };
   for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -268,6 +270,8 @@ static void limits(void **state) {
   "{\"type\":\"T\",\"value\":\"Bad thing\",\"stacktrace\":{\"frames\":["                                               \
   "{\"function\":\"a\",\"module\":\"m\",\"abs_path\":\"/x/a.py\",\"filename\":\"a.py\",\"package\":\"/p/Q.so\","       \
   "\"in_app\":true},{\"function\":\"b\",\"module\":\"n\"}]}}]}}"
+
+#define THREAD(member, function) "{" member ",\"stacktrace\":{\"frames\":[{\"function\":\"" function "\"}]}}"
 
 static void check_fingerprint(struct grouping_run *run, const char *rule, const char *expected) {
   struct grouping_config_options options = {.fingerprinting = slice_from_cstr(rule), .without_builtin = true};
@@ -316,6 +320,37 @@ static void fingerprint_matchers(void **state) {
     char rule[256];
     snprintf(rule, sizeof(rule), "%s -> hit", rows[i].matchers);
     check_fingerprint(*state, rule, rows[i].matches ? "hit" : NULL);
+  }
+}
+
+// Releases are matched as paths are; frames are those of the exceptions, else of the thread that crashed.
+static void fingerprint_places(void **state) {
+  static const struct {
+    const char *rule, *event;
+    bool matches;
+  } rows[] = {
+      {"release:APP@2/*", "{\"release\":\"app@2/x\"}", true},
+      {"release:app@2*", "{\"release\":\"app@2/x\"}", false},
+      {"release:**/app@2/x", "{\"release\":\"app@2/x\"}", true},
+      {"function:f", "{\"stacktrace\":{\"frames\":[{\"function\":\"f\"}]}}", true},
+      {"function:f", "{\"threads\":[" THREAD("\"id\":1", "f") "]}", true},
+      {"function:f", "{\"threads\":[" THREAD("\"id\":1", "f") "," THREAD("\"id\":2", "g") "]}", false},
+      {"function:f", "{\"threads\":[" THREAD("\"crashed\":true", "f") "," THREAD("\"current\":true", "g") "]}", true},
+      {"function:g", "{\"threads\":[" THREAD("\"crashed\":true", "f") "," THREAD("\"current\":true", "g") "]}", false},
+      {"function:g", "{\"threads\":[" THREAD("\"id\":1", "f") "," THREAD("\"current\":true", "g") "]}", true},
+      {"function:f",
+       "{\"exception\":[{\"type\":\"T\",\"stacktrace\":{\"frames\":[{\"function\":\"e\"}]}},{\"type\":\"U\"}],"
+       "\"stacktrace\":{\"frames\":[{\"function\":\"f\"}]}}",
+       false},
+  };
+  struct grouping_run *run = *state;
+  for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+    char rule[64];
+    snprintf(rule, sizeof(rule), "%s -> hit", rows[i].rule);
+    struct grouping_config_options options = {.fingerprinting = slice_from_cstr(rule), .without_builtin = true};
+    grouping_run_with(run, rows[i].event, options);
+    bool matches = grouping_run_variant(run, "custom-fingerprint") != NULL;
+    if (matches != rows[i].matches) fail_msg("%s, %s: %d", rows[i].rule, rows[i].event, matches);
   }
 }
 
@@ -428,6 +463,7 @@ int main(void) {
       TEST(fingerprint_mistakes),
       TEST(limits),
       TEST(fingerprint_matchers),
+      TEST(fingerprint_places),
       TEST(fingerprint_values),
       TEST(fingerprint_order_and_titles),
       TEST(hints_quote_rules),

@@ -189,6 +189,9 @@ static void moves_the_stacktrace_of_a_single_exception(void **state) {
             "{\"exception\":[{\"type\":\"E\"}],\"sentry.interfaces.Stacktrace\":{\"frames\":[{\"function\":\"f\"}]}}");
   assert_int_equal(event->stacktrace.frame_count, 0);
   assert_text(event->exceptions[0].stacktrace.frames[0].function, "f");
+  event = parse(fixture, "{\"exception\":[{\"type\":\"E\",\"stacktrace\":{\"frames\":[{\"function\":\"own\"}]}}],"
+                         "\"stacktrace\":{\"frames\":[{\"function\":\"f\"}]}}");
+  assert_text(event->exceptions[0].stacktrace.frames[0].function, "f"); // as Relay has it
   event =
       parse(fixture,
             "{\"exception\":[{\"type\":\"E\"},{\"type\":\"F\"}],\"stacktrace\":{\"frames\":[{\"function\":\"f\"}]}}");
