@@ -10,6 +10,7 @@
 #include "collector/explain.h"
 #include "processor/grouping.h"
 #include "proto/sentry_event.h"
+#include "proto/sentry_json.h"
 
 #define EVENT_BYTES_MAX ((size_t)64 << 20)
 #define ARENA_BYTES_MAX ((size_t)512 << 20)
@@ -136,13 +137,15 @@ static void write_event(const char *file, const struct grouping_result *result, 
 enum status explain_event(const char *file, struct slice event_json, struct slice enhancements, struct buffer *out,
                           struct error *error) {
   struct json_parser *parser = json_parser_create(EVENT_BYTES_MAX);
+  struct buffer mended;
   struct arena arena;
+  buffer_init(&mended, EVENT_BYTES_MAX);
   arena_init(&arena, ARENA_BYTES_MAX);
   struct grouping_config *config = NULL;
   struct sentry_event event;
   struct grouping_result result;
   struct json_value root;
-  enum status status = json_parse(parser, event_json, &root, error);
+  enum status status = sentry_json_parse(parser, event_json, &mended, &root, error);
   if (status == STATUS_OK) status = make_config(root, enhancements, &config, error);
   if (status == STATUS_OK) status = sentry_event_parse(root, &arena, &event, error);
   if (status == STATUS_OK) {
@@ -155,6 +158,7 @@ enum status explain_event(const char *file, struct slice event_json, struct slic
   }
   grouping_config_destroy(config);
   arena_finish(&arena);
+  buffer_finish(&mended);
   json_parser_destroy(parser);
   return status;
 }

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "collector/rules_file.h"
 #include "proto/sentry_event.h"
+#include "proto/sentry_json.h"
 
 #define EVENT_BYTES_MAX ((size_t)64 << 20)
 #define RULES_BYTES_MAX ((size_t)256 << 10)
@@ -135,14 +136,16 @@ static void write_variants(struct buffer *out, const struct grouping_result *res
 enum status rules_command_explain(const char *file, struct slice json, const struct grouping_config *config,
                                   const struct rules_names *names, struct buffer *out, struct error *error) {
   struct json_parser *parser = json_parser_create(EVENT_BYTES_MAX);
+  struct buffer mended;
   struct arena arena;
   struct sentry_event event;
   struct grouping_result result;
   struct json_value root;
   struct explanation explanation = {.out = out, .names = names};
   const struct grouping_watcher watcher = {.on_effect = note, .context = &explanation};
+  buffer_init(&mended, EVENT_BYTES_MAX);
   arena_init(&arena, ARENA_BYTES_MAX);
-  enum status status = json_parse(parser, json, &root, error);
+  enum status status = sentry_json_parse(parser, json, &mended, &root, error);
   if (status == STATUS_OK && json_type_of(json_get(root, "document")) == JSON_OBJECT) root = json_get(root, "document");
   if (status == STATUS_OK) status = sentry_event_parse(root, &arena, &event, error);
   if (status == STATUS_OK) {
@@ -159,6 +162,7 @@ enum status rules_command_explain(const char *file, struct slice json, const str
     if (out->failed) status = error_set(error, STATUS_TOO_LARGE, "the explanation is too long");
   }
   arena_finish(&arena);
+  buffer_finish(&mended);
   json_parser_destroy(parser);
   return status;
 }

@@ -220,6 +220,13 @@ static void rules_of_a_project(void **state) {
   assert_int_equal(explain_event("a", SLICE_LITERAL("{"), (struct slice){0}, &fixture->line, &error), STATUS_INVALID);
 }
 
+// What comes through the door is explained: bytes that are no UTF-8, numbers that are none, a byte order mark.
+static void json_of_sdks(void **state) {
+  struct json_value root = explain(
+      *state, "a", SLICE_LITERAL("\xef\xbb\xbf{\"message\":\"a \xff 5\",\"extra\":{\"b\":NaN,\"c\":-Infinity}}"), "");
+  assert_true(slice_equal_cstr(json_string(json_get(root, "title")), "a \xef\xbf\xbd 5"));
+}
+
 static void stack_text(void **state) {
   struct fixture *fixture = *state;
   struct error error = {{0}};
@@ -327,6 +334,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(published_hashes, setup, teardown),
       cmocka_unit_test_setup_teardown(published_fingerprints, setup, teardown),
       cmocka_unit_test_setup_teardown(rules_of_a_project, setup, teardown),
+      cmocka_unit_test_setup_teardown(json_of_sdks, setup, teardown),
       cmocka_unit_test_setup_teardown(stack_text, setup, teardown),
       cmocka_unit_test_setup_teardown(command, setup, teardown),
       cmocka_unit_test_setup_teardown(command_files, setup, teardown),
