@@ -570,6 +570,8 @@ void collector_reload(struct collector *collector, const struct options *now, co
   struct reload_parts parts = {
       .budget = &collector->budget,
       .grpc_server = collector->grpc_server,
+      .http_server = collector->http_server,
+      .ui_server = collector->ui_server,
       .disk = &collector->disk,
       .intake_journal = collector->intake_journal,
       .kept_journal = request_store_journal(collector->requests),

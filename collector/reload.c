@@ -67,6 +67,24 @@ static void set_event_retention(const struct reload_parts *parts, const struct o
   inbox_set_retention(parts->inbox, fresh->retention_events_ns);
 }
 
+// Certificates are renewed under the same names: they are read at every reload.
+static void log_certificates(const char *listener, enum status status, const struct error *error) {
+  if (status == STATUS_NOT_FOUND) return;
+  if (status == STATUS_OK) {
+    log_write(LOG_INFO, "reload", "certificates read again", LOG_FIELDS(log_text("listener", listener)));
+  } else {
+    log_write(LOG_ERROR, "reload", "certificates are wrong and were not taken; those known stay in force",
+              LOG_FIELDS(log_text("listener", listener), log_text("reason", error->text)));
+  }
+}
+
+static void read_certificates(const struct reload_parts *parts) {
+  struct error error = {""};
+  log_certificates("grpc", grpc_server_read_tls(parts->grpc_server, &error), &error);
+  log_certificates("http", http_server_read_tls(parts->http_server, &error), &error);
+  log_certificates("ui", http_server_read_tls(parts->ui_server, &error), &error);
+}
+
 static const struct {
   const char *key;
   apply_fn apply;
@@ -105,6 +123,7 @@ void reload_apply(const struct reload_parts *parts, const struct options *now, c
       waiting++;
     }
   }
+  read_certificates(parts);
   log_write(LOG_INFO, "reload", "configuration read again",
             LOG_FIELDS(log_u64("changed", changed), log_u64("need_restart", waiting)));
 }

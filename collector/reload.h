@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What a reload (SIGHUP, or a changed configuration file) may change while everything runs: the log level, times,
-// budgets and the sampling policies. No listener is closed, nothing is restarted.
+// budgets, the sampling policies, and what is in the certificate files of the listeners. No listener is closed, nothing
+// is restarted.
 #ifndef COLLECTOR_RELOAD_H
 #define COLLECTOR_RELOAD_H
 
@@ -13,12 +14,14 @@
 #include "collector/options.h"
 #include "collector/pipeline.h"
 #include "net/grpc_server.h"
+#include "net/http_server.h"
 #include "store/database.h"
 #include "store/journal.h"
 
 struct reload_parts {
   struct budget *budget;
   struct grpc_server_handle *grpc_server; // charges the budget
+  struct http_server *http_server, *ui_server;
   struct disk_guard *disk;
   struct journal *intake_journal, *kept_journal;
   struct database *database;

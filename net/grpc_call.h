@@ -11,6 +11,8 @@
 #ifndef NET_GRPC_CALL_H
 #define NET_GRPC_CALL_H
 
+#include <grpc/grpc_security.h>
+
 #include "base/thread.h"
 #include "net/grpc_runtime.h"
 #include "net/grpc_server.h"
@@ -56,6 +58,7 @@ struct grpc_server_handle {
   uint64_t call_count;            // arrived
   uint64_t slot_count;            // requested and arrived: what must be gone before the queue may be shut down
   bool shut_down;                 // gRPC core has no more calls
+  grpc_ssl_server_certificate_config *fresh_certificates; // for the next handshake; NULL: nothing new
 };
 
 // A new slot for the next call to arrive; nothing while the server is closing.

@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "net/address.h"
 #include "net/grpc_call.h"
+#include "net/tls_identity.h"
 
 enum { THREADS_MIN = 2, THREADS_MAX = 64, CALL_SLOTS_DEFAULT = 512 };
 enum {
@@ -69,30 +70,55 @@ static void run(void *context) {
 
 // ---- open
 
-static enum status make_credentials(const struct tls_settings *tls, grpc_server_credentials **out,
+// Called by gRPC core at the start and before every handshake.
+static grpc_ssl_certificate_config_reload_status fetch_certificates(void *context,
+                                                                    grpc_ssl_server_certificate_config **out_config) {
+  struct grpc_server_handle *server = context;
+  mutex_lock(&server->mutex);
+  grpc_ssl_server_certificate_config *fresh = server->fresh_certificates;
+  server->fresh_certificates = NULL;
+  mutex_unlock(&server->mutex);
+  if (!fresh) return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED;
+  *out_config = fresh; // gRPC core's from now on
+  return GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
+}
+
+enum status grpc_server_read_tls(struct grpc_server_handle *server, struct error *error) {
+  if (!tls_settings_given(server->options.tls.cert_file)) return STATUS_NOT_FOUND;
+  struct tls_identity *identity = NULL;
+  enum status status = tls_identity_read(&server->options.tls, &identity, error);
+  if (status != STATUS_OK) return status;
+  struct tls_identity_pems pems = tls_identity_pems(identity);
+  grpc_ssl_pem_key_cert_pair pair = {.private_key = pems.key, .cert_chain = pems.cert};
+  // gRPC core insists on roots, also where it asks clients for nothing and never looks at them: any certificate will
+  // do.
+  const char *roots = pems.client_ca ? pems.client_ca : pems.cert;
+  grpc_ssl_server_certificate_config *fresh = grpc_ssl_server_certificate_config_create(roots, &pair, 1);
+  tls_identity_release(identity);
+  mutex_lock(&server->mutex);
+  grpc_ssl_server_certificate_config *unused = server->fresh_certificates;
+  server->fresh_certificates = fresh;
+  mutex_unlock(&server->mutex);
+  if (unused) grpc_ssl_server_certificate_config_destroy(unused);
+  return STATUS_OK;
+}
+
+static enum status make_credentials(struct grpc_server_handle *server, grpc_server_credentials **out,
                                     struct error *error) {
-  if (!tls_settings_given(tls->cert_file)) {
+  enum status status = grpc_server_read_tls(server, error);
+  if (status == STATUS_NOT_FOUND) {
     *out = grpc_insecure_server_credentials_create();
     return STATUS_OK;
   }
-  if (!tls_settings_given(tls->key_file)) return error_set(error, STATUS_INVALID, "a certificate without a key file");
-  char *cert = NULL, *key = NULL, *client_ca = NULL;
-  enum status status = tls_settings_read(tls->cert_file, &cert, error);
-  if (status == STATUS_OK) status = tls_settings_read(tls->key_file, &key, error);
-  bool mutual = tls_settings_given(tls->client_ca_file);
-  if (status == STATUS_OK && mutual) status = tls_settings_read(tls->client_ca_file, &client_ca, error);
-  if (status == STATUS_OK) {
-    grpc_ssl_pem_key_cert_pair pair = {.private_key = key, .cert_chain = cert};
-    *out = grpc_ssl_server_credentials_create_ex(client_ca, &pair, 1,
-                                                 mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
-                                                        : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
-                                                 NULL);
-    if (!*out) status = error_set(error, STATUS_INVALID, "%s: not a certificate", tls->cert_file);
-  }
-  tls_settings_forget(cert);
-  tls_settings_forget(key);
-  tls_settings_forget(client_ca);
-  return status;
+  if (status != STATUS_OK) return status;
+  bool mutual = tls_settings_given(server->options.tls.client_ca_file);
+  *out =
+      grpc_ssl_server_credentials_create_with_options(grpc_ssl_server_credentials_create_options_using_config_fetcher(
+          mutual ? GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY
+                 : GRPC_SSL_DONT_REQUEST_CLIENT_CERTIFICATE,
+          fetch_certificates, server));
+  ASSERT(*out);
+  return STATUS_OK;
 }
 
 // gRPC core takes a message whole before it looks at its size, whatever was announced, so its own limit bounds nothing
@@ -146,7 +172,7 @@ static enum status bind_failure(const char *address, struct error *error) {
 static enum status listen_on(struct grpc_server_handle *server, uint16_t *out_port, struct error *error) {
   const struct grpc_server_options *options = &server->options;
   grpc_server_credentials *credentials = NULL;
-  enum status status = make_credentials(&options->tls, &credentials, error);
+  enum status status = make_credentials(server, &credentials, error);
   if (status != STATUS_OK) return status;
   server->queue = grpc_completion_queue_create_for_next(NULL);
   server->quota = grpc_resource_quota_create("culprit");
@@ -271,6 +297,7 @@ void grpc_server_close(struct grpc_server_handle *server, uint64_t grace_ns) {
     grpc_completion_queue_destroy(server->queue);
   }
   if (server->quota) grpc_resource_quota_unref(server->quota);
+  if (server->fresh_certificates) grpc_ssl_server_certificate_config_destroy(server->fresh_certificates);
   grpc_runtime_release();
   free(server->threads);
   condition_finish(&server->changed);

@@ -31,8 +31,8 @@ struct grpc_method {
 };
 
 struct grpc_server_options {
-  const char *address; // "127.0.0.1:4317"; port 0 takes a free one
-  struct tls_settings tls;
+  const char *address;               // "127.0.0.1:4317"; port 0 takes a free one
+  struct tls_settings tls;           // texts must outlive the server
   const struct grpc_method *methods; // must outlive the server
   size_t method_count;
   // Asked when a call of a method in the table has arrived and its message has not: STATUS_OK lets the message be read;
@@ -52,6 +52,10 @@ struct grpc_server_options {
 
 enum status grpc_server_open(const struct grpc_server_options *options, struct grpc_server_handle **out_server,
                              uint16_t *out_port, struct error *error);
+// Reads certificate, key and client roots again, from the files of the options (whose names must still be there), for
+// connections that begin from now on. After a failure those known stay in force; STATUS_NOT_FOUND: it serves plain
+// text. Any thread.
+enum status grpc_server_read_tls(struct grpc_server_handle *server, struct error *error);
 // What Health/Check answers for "" and for every service: SERVING or NOT_SERVING.
 void grpc_server_set_serving(struct grpc_server_handle *server, bool serving);
 // The budget has another maximum: what gRPC core may hold of messages on their way follows, and is returned in

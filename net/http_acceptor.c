@@ -13,7 +13,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <gnutls/gnutls.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +45,7 @@ static void drop_connection(struct http_server *server, struct http_connection *
   if (connection->next) connection->next->previous = connection->previous;
   if (server->connections == connection) server->connections = connection->next;
   server->connection_count--;
+  tls_identity_release(connection->tls);
   free(connection);
 }
 
@@ -83,14 +83,16 @@ void http_acceptor_started(struct http_server *server, struct MHD_Connection *na
   struct http_connection *connection = server->connections;
   while (connection && (connection->started || connection->fd != info->connect_fd)) connection = connection->next;
   if (connection) connection->started = true;
+  if (connection && server->tls) connection->tls = tls_identity_share(server->tls);
   mutex_unlock(&server->mutex);
   *socket_context = connection;
-  if (server->mutual_tls) {
-    // libmicrohttpd only asks for a certificate; requiring and verifying it is up to us, inside the handshake.
+  if (!connection) {
+    shutdown(info->connect_fd, SHUT_RDWR); // given up for lost, and nobody's now
+  } else if (connection->tls) {
+    // Of libmicrohttpd's own credentials nothing is used: they cannot change, and do not insist on a client's.
     info = MHD_get_connection_info(native, MHD_CONNECTION_INFO_GNUTLS_SESSION);
     ASSERT(info && info->tls_session);
-    gnutls_certificate_server_set_request(info->tls_session, GNUTLS_CERT_REQUIRE);
-    gnutls_session_set_verify_cert(info->tls_session, NULL, 0);
+    tls_identity_apply(connection->tls, info->tls_session);
   }
 }
 

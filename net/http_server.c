@@ -352,36 +352,19 @@ __attribute__((format(printf, 2, 0))) static void on_log(void *context, const ch
             LOG_FIELDS(log_slice("text", slice_trim(slice_from_cstr(text)))));
 }
 
-struct pem_set {
-  char *cert, *key, *client_ca;
-};
-
-static enum status read_pems(const struct tls_settings *tls, struct pem_set *pems, struct error *error) {
-  enum status status = tls_settings_read(tls->cert_file, &pems->cert, error);
-  if (status == STATUS_OK && !tls_settings_given(tls->key_file)) {
-    status = error_set(error, STATUS_INVALID, "a certificate without a key file");
-  }
-  if (status == STATUS_OK) status = tls_settings_read(tls->key_file, &pems->key, error);
-  if (status == STATUS_OK && tls_settings_given(tls->client_ca_file)) {
-    status = tls_settings_read(tls->client_ca_file, &pems->client_ca, error);
-  }
-  return status;
-}
-
-static struct MHD_Daemon *start_daemon(struct http_server *server, const struct pem_set *pems) {
+static struct MHD_Daemon *start_daemon(struct http_server *server) {
   const struct http_server_options *options = &server->options;
   unsigned flags = MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
                    MHD_USE_NO_LISTEN_SOCKET | MHD_USE_ERROR_LOG;
   unsigned threads = options->threads;
-  struct MHD_OptionItem tls[5] = {{MHD_OPTION_END, 0, NULL}};
-  if (pems->cert) {
+  struct MHD_OptionItem tls[4] = {{MHD_OPTION_END, 0, NULL}};
+  if (server->tls) {
     flags |= MHD_USE_TLS;
-    size_t n = 0;
-    tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, pems->cert};
-    tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, pems->key};
-    tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES};
-    if (pems->client_ca) tls[n++] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_TRUST, 0, pems->client_ca};
-    tls[n] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
+    struct tls_identity_pems pems = tls_identity_pems(server->tls);
+    tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)(uintptr_t)pems.cert};
+    tls[1] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)(uintptr_t)pems.key};
+    tls[2] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES};
+    tls[3] = (struct MHD_OptionItem){MHD_OPTION_END, 0, NULL};
   }
   uint64_t idle_s = (options->idle_timeout_ns + NS_PER_S - 1) / NS_PER_S;
   // The pool divides the limit evenly, our own count in http_acceptor.c is the one that binds.
@@ -395,11 +378,11 @@ static struct MHD_Daemon *start_daemon(struct http_server *server, const struct 
 }
 
 // Signals belong to main: libmicrohttpd's threads inherit a full mask.
-static struct MHD_Daemon *start_daemon_without_signals(struct http_server *server, const struct pem_set *pems) {
+static struct MHD_Daemon *start_daemon_without_signals(struct http_server *server) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  struct MHD_Daemon *daemon = start_daemon(server, pems);
+  struct MHD_Daemon *daemon = start_daemon(server);
   pthread_sigmask(SIG_SETMASK, &before, NULL);
   return daemon;
 }
@@ -430,10 +413,10 @@ static void make_counters(struct http_server *server) {
   }
 }
 
-static enum status start(struct http_server *server, const struct pem_set *pems, struct error *error) {
+static enum status start(struct http_server *server, struct error *error) {
   server->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (server->wake_fd < 0) return error_set(error, STATUS_IO, "eventfd: %s", strerror(errno));
-  server->daemon = start_daemon_without_signals(server, pems);
+  server->daemon = start_daemon_without_signals(server);
   if (!server->daemon) return error_set(error, STATUS_IO, "%s: the HTTP server did not start", server->options.address);
   server->listening = true;
   enum status status = thread_start(&server->acceptor, "http-accept", http_acceptor_run, server);
@@ -453,22 +436,30 @@ enum status http_server_open(const struct http_server_options *options, struct h
   mutex_init(&server->mutex);
   condition_init(&server->changed);
   atomic_u64_set(&server->references, 1);
-  struct pem_set pems = {0};
   uint16_t port = 0;
   enum status status = STATUS_OK;
-  if (tls_settings_given(options->tls.cert_file)) status = read_pems(&options->tls, &pems, error);
-  server->mutual_tls = pems.client_ca != NULL;
+  if (tls_settings_given(options->tls.cert_file)) status = tls_identity_read(&options->tls, &server->tls, error);
   if (status == STATUS_OK) status = address_listen(options->address, &server->listen_fd, &port, error);
-  if (status == STATUS_OK) status = start(server, &pems, error);
-  tls_settings_forget(pems.cert);
-  tls_settings_forget(pems.key);
-  tls_settings_forget(pems.client_ca);
+  if (status == STATUS_OK) status = start(server, error);
   if (status != STATUS_OK) {
     http_server_close(server, 0);
     return status;
   }
   *out_server = server;
   *out_port = port;
+  return STATUS_OK;
+}
+
+enum status http_server_read_tls(struct http_server *server, struct error *error) {
+  if (!tls_settings_given(server->options.tls.cert_file)) return STATUS_NOT_FOUND;
+  struct tls_identity *fresh = NULL;
+  enum status status = tls_identity_read(&server->options.tls, &fresh, error);
+  if (status != STATUS_OK) return status;
+  mutex_lock(&server->mutex);
+  struct tls_identity *before = server->tls;
+  server->tls = fresh;
+  mutex_unlock(&server->mutex);
+  tls_identity_release(before);
   return STATUS_OK;
 }
 
@@ -541,5 +532,6 @@ void http_server_close(struct http_server *server, uint64_t grace_ns) {
   if (server->wake_fd >= 0) close(server->wake_fd);
   // What libmicrohttpd never started.
   while (server->connections) http_acceptor_closed(server, server->connections);
+  tls_identity_release(server->tls);
   server_release(server);
 }

@@ -48,9 +48,9 @@ struct http_route {
 };
 
 struct http_server_options {
-  const char *name;    // for logs and thread names, up to 10 bytes
-  const char *address; // "127.0.0.1:4318", "[::1]:0"; port 0 takes a free one
-  struct tls_settings tls;
+  const char *name;                // for logs and thread names, up to 10 bytes
+  const char *address;             // "127.0.0.1:4318", "[::1]:0"; port 0 takes a free one
+  struct tls_settings tls;         // texts must outlive the server
   const struct http_route *routes; // must outlive the server
   size_t route_count;
   // Answers what never reaches a handler; request has method, path and headers but maybe no body. May be NULL: a plain
@@ -80,6 +80,10 @@ struct http_server_options {
 // Starts listening. error names the address. *out_port is the port in use.
 enum status http_server_open(const struct http_server_options *options, struct http_server **out_server,
                              uint16_t *out_port, struct error *error);
+// Reads certificate, key and client roots again, from the files of the options (whose names must still be there), for
+// connections that begin from now on. After a failure those known stay in force; STATUS_NOT_FOUND: it serves plain
+// text.
+enum status http_server_read_tls(struct http_server *server, struct error *error);
 // Stops accepting; connections in flight go on. Then close waits up to grace_ns for replies and ends the threads.
 void http_server_quiesce(struct http_server *server);
 void http_server_close(struct http_server *server, uint64_t grace_ns);

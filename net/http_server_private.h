@@ -9,6 +9,7 @@
 #include "base/thread.h"
 #include "net/http_request.h"
 #include "net/http_server.h"
+#include "net/tls_identity.h"
 
 // One accepted connection. libmicrohttpd closes the descriptor after it has been taken off the list, so under the mutex
 // the descriptor of a started connection is always this connection's.
@@ -17,7 +18,8 @@ struct http_connection {
   struct atomic_u64 deadline_ns; // monotonic; UINT64_MAX: none
   struct atomic_bool_box slow;   // the deadline is that of a body that comes too slowly
   int fd;
-  bool started; // libmicrohttpd's thread has it; before, it is on its way there
+  bool started;             // libmicrohttpd's thread has it; before, it is on its way there
+  struct tls_identity *tls; // what it began with; NULL: plain text
   char peer[64];
 };
 
@@ -33,7 +35,6 @@ struct http_server {
   struct atomic_u64 wakers;          // threads between "state is REPLIED" and "connection resumed"
   struct atomic_bool_box quiesced;   // keep-alive ends with the next reply
   struct atomic_bool_box abandoning; // nobody waits for owners any more
-  bool mutual_tls;
   struct metrics_value *unreadable, *overdue, *slow, *crowded, uncounted;
 
   struct mutex mutex; // guards the rest
@@ -43,6 +44,7 @@ struct http_server {
   struct http_request *dispatched;
   uint64_t dispatched_count;
   bool listening, stop;
+  struct tls_identity *tls; // NULL: plain text
 };
 
 // The owner's reply is in place: hands it to libmicrohttpd's side and drops the owner's reference.

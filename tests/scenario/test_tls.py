@@ -2,6 +2,8 @@
 """TLS and mTLS of the three listeners, and of the exporter: with certificates of a day made for the test."""
 import http.client
 import json
+import shutil
+import signal
 import ssl
 
 import grpc
@@ -107,3 +109,56 @@ def test_the_exporter(running, certificates, protocol):
     made = otlp.span()
     assert running.client(culprit).traces(otlp.traces([made])).ok
     wait_until(lambda: behind.find(made.trace_id.hex())["spans"], 10, "the span behind TLS")
+
+
+def test_renewed_certificates_are_taken_on_a_hangup(running, certificates, tmp_path):
+    """Under the same names, by all three listeners, while connections go on; half a renewal is not taken."""
+    files = tmp_path / "cert.pem", tmp_path / "key.pem"
+    renewed = Certificates(tmp_path)
+
+    def put(pair, *numbers):
+        for number in numbers:
+            shutil.copy(pair[number], files[number])
+
+    def lines(message):
+        logged = [json.loads(line) for line in culprit.stderr().splitlines() if line.startswith("{")]
+        return [line for line in logged if line["message"].startswith(message)]
+
+    def hang_up():
+        before = len(lines("configuration read again"))
+        culprit.process.send_signal(signal.SIGHUP)
+        wait_until(lambda: len(lines("configuration read again")) > before, 10, "the reload")
+
+    def trusts(roots):
+        """Whether a client that trusts these gets an answer from each listener."""
+        found = []
+        for ask in (lambda: over_grpc(culprit.grpc, roots, None),
+                    lambda: over_http(culprit.http, roots, None, "POST", "/v1/traces", b""),
+                    lambda: over_http(culprit.ui, roots, None, "GET", "/health/live")):
+            try:
+                ask()
+                found.append(True)
+            except (grpc.RpcError, OSError):
+                found.append(False)
+        assert len(set(found)) == 1, found
+        return found[0]
+
+    put(certificates.server, 0, 1)
+    culprit = running.start(**{f"tls_{name}_{what}_file": str(file) for name in ("grpc", "http", "ui")
+                               for what, file in zip(("cert", "key"), files)})
+    open_line = http.client.HTTPSConnection(culprit.ui, timeout=10 * FACTOR,
+                                            context=ssl.create_default_context(cafile=certificates.ca))
+    open_line.connect()
+    port = open_line.sock.getsockname()
+    assert trusts(certificates) and not trusts(renewed)
+    put(renewed.server, 0)
+    hang_up()
+    assert len(lines("certificates are wrong")) == 3 and not lines("certificates read again")
+    assert trusts(certificates) and not trusts(renewed)
+    put(renewed.server, 1)
+    hang_up()
+    assert sorted(line["listener"] for line in lines("certificates read again")) == ["grpc", "http", "ui"]
+    assert trusts(renewed) and not trusts(certificates)
+    open_line.request("GET", "/health/live")
+    assert open_line.getresponse().status == 200 and open_line.sock.getsockname() == port
+    open_line.close()
