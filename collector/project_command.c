@@ -180,7 +180,7 @@ static const struct action {
   bool takes_rules;
   enum status (*run)(struct context *context, struct error *error);
 } actions[] = {
-    {"list", 0, false, list},     {"create", 1, false, create}, {"key", 1, false, add_key},
+    {"list", 0, false, list},         {"create", 1, false, create}, {"key", 1, false, add_key},
     {"revoke", 2, false, revoke_key}, {"rules", 1, true, rules},
 };
 

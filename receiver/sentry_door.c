@@ -130,7 +130,8 @@ struct reading {
   struct sentry_auth_project project;
   struct json_parser *headers, *payloads;
   struct sentry_convert convert;
-  bool converts; // `convert` is set up
+  bool converts;        // `convert` is set up
+  char envelope_id[33]; // the event's, as the envelope's header has it
   uint64_t json_bytes;
   struct admission_body work; // the charge for all of these
 };
@@ -287,8 +288,9 @@ static enum status read_envelope(struct reading *reading, struct slice body, str
   if (status == STATUS_OK) status = set_up(reading, &sizes, error);
   if (status != STATUS_OK) return status;
   struct sentry_convert *convert = &reading->convert;
+  memcpy(reading->envelope_id, envelope.event_id, sizeof(envelope.event_id));
   memcpy(convert->event_id, envelope.event_id, sizeof(envelope.event_id));
-  convert->source.event_id = envelope.event_id;
+  convert->source.event_id = reading->envelope_id;
   convert->source.has_sent_at = envelope.has_sent_at;
   convert->source.sent_at_ns = envelope.sent_at_ns;
   struct sentry_envelope_item item;
