@@ -3,8 +3,9 @@
 // How it works: the thread reads records and stages their events in an issue_batch. A batch is written when it is full,
 // BATCH_WAIT_NS after its first event when nothing more is there to read, and BATCH_BUSY_NS after it in any case. In a
 // flood, where a larger batch costs less an event, it is written when nothing came for BATCH_WAIT_NS, and
-// BATCH_FLOOD_NS after its first event. It is written sooner when it holds events of several projects: BATCH_WAIT_NS
-// after the first of a second one, so that the flood of one never delays another's row by more than a quiet inbox does.
+// BATCH_FLOOD_NS after its first event. It is written sooner when it holds events of several projects: BATCH_MIXED_NS
+// after the first of a second one, so that the flood of one hardly delays another's row: not by more than a quiet inbox
+// does.
 // A record may hold more errors than a batch: then the full batch is written with the cursor still on the record, and a
 // crash before the rest makes the record be read again, where the events already taken are known by their ids. Without
 // errors the cursor alone is written once a second.
@@ -25,6 +26,7 @@
 
 #define CURSOR_NAME       "inbox"
 #define BATCH_WAIT_NS     (20 * NS_PER_MS)
+#define BATCH_MIXED_NS    (10 * NS_PER_MS)
 #define BATCH_BUSY_NS     (100 * NS_PER_MS)
 #define BATCH_FLOOD_NS    (300 * NS_PER_MS)
 #define FLOOD_EVENTS      64 // in a batch
@@ -245,7 +247,7 @@ static bool take(void *context, const struct issue_event *event) {
     inbox->batch_project = event->project;
   } else if (!inbox->batch_is_mixed && event->project != inbox->batch_project) {
     inbox->batch_is_mixed = true;
-    uint64_t due_ns = now_ns(inbox) + BATCH_WAIT_NS;
+    uint64_t due_ns = now_ns(inbox) + BATCH_MIXED_NS;
     if (due_ns < inbox->batch_due_ns) inbox->batch_due_ns = due_ns;
   }
   return true;
