@@ -4,6 +4,7 @@
 // attachments are not copied for nothing.
 #include "collector/intake_items.h"
 
+#include "processor/scrub_file.h"
 #include "proto/sentry_item.h"
 
 #define TEXT_BYTES_MAX ((size_t)256 << 10) // of one scrubbed text
@@ -11,6 +12,8 @@
 struct scrubbing {
   const struct scrub *scrub;
   struct buffer texts[3]; // of the item in hand
+  struct buffer data;     // of an attachment
+  struct json_parser *inner;
   bool changed;
 };
 
@@ -22,11 +25,32 @@ static struct slice scrub_one(struct scrubbing *scrubbing, uint32_t at, enum scr
   return out->failed ? SLICE_LITERAL(SCRUB_FILTERED) : buffer_slice(out);
 }
 
+// What cannot be scrubbed is not kept.
+static void scrub_data(struct scrubbing *scrubbing, struct sentry_item_attachment *attachment) {
+  struct slice data = attachment->data;
+  bool changed = false;
+  if (!scrubbing->scrub || data.len == 0) return;
+  if (!scrub_file_is_text(attachment->content_type, attachment->filename, data)) return;
+  if (!scrubbing->inner) scrubbing->inner = json_parser_create(SCRUB_FILE_JSON_BYTES_MAX);
+  buffer_clear(&scrubbing->data);
+  if (scrub_file(scrubbing->scrub, data, scrubbing->inner, &scrubbing->data, &changed) != STATUS_OK) {
+    attachment->data = (struct slice){0};
+    attachment->reason = SLICE_LITERAL("too large when scrubbed");
+    scrubbing->changed = true;
+  } else if (changed) {
+    attachment->data = buffer_slice(&scrubbing->data);
+    attachment->bytes = attachment->data.len;
+    attachment->scrubbed = true;
+    scrubbing->changed = true;
+  }
+}
+
 static void scrub_item(struct scrubbing *scrubbing, struct sentry_item *item) {
   struct sentry_feedback *feedback = &item->feedback;
   struct sentry_item_attachment *attachment = &item->attachment;
   switch (item->kind) {
   case SENTRY_ITEM_ATTACHMENT:
+    scrub_data(scrubbing, attachment);
     attachment->filename = scrub_one(scrubbing, 0, SCRUB_TEXT_MESSAGE, attachment->filename);
     break;
   case SENTRY_ITEM_FEEDBACK:
@@ -62,6 +86,7 @@ enum status intake_items_scrub(const struct scrub *scrub, struct slice body, str
   struct scrubbing scrubbing = {.scrub = scrub && scrub_is_enabled(scrub) ? scrub : NULL};
   const size_t texts = sizeof scrubbing.texts / sizeof scrubbing.texts[0];
   for (size_t i = 0; i < texts; i++) buffer_init(&scrubbing.texts[i], TEXT_BYTES_MAX);
+  buffer_init(&scrubbing.data, out->max_bytes);
   uint32_t items = 0;
   enum status status = scrub_items(&scrubbing, parser, body, NULL, &items, error);
   if (status == STATUS_OK && scrubbing.changed) {
@@ -70,6 +95,8 @@ enum status intake_items_scrub(const struct scrub *scrub, struct slice body, str
       status = error_set(error, STATUS_TOO_LARGE, "the scrubbed items are too large");
   }
   for (size_t i = 0; i < texts; i++) buffer_finish(&scrubbing.texts[i]);
+  buffer_finish(&scrubbing.data);
+  json_parser_destroy(scrubbing.inner);
   json_parser_destroy(parser);
   if (status != STATUS_OK) return status;
   *out_body = scrubbing.changed ? buffer_slice(out) : body;

@@ -3,7 +3,8 @@
 // The form is Sentry's own envelope, so that one parser reads both and a later version can add kinds and members:
 //
 //   {}\n
-//   {"type":"attachment","length":5,"event_id":"…","bytes":5,"filename":"a.txt","content_type":…}\n  hello\n
+//   {"type":"attachment","length":5,"event_id":"…","bytes":5,"filename":"a.txt","content_type":…,"scrubbed":true}\n
+//   hello\n
 //   {"type":"attachment","length":0,"event_id":"…","bytes":99999999,"filename":…,"reason":"…"}\n  \n       not kept
 //   {"type":"feedback","length":0,"id":"…","event_id":…,"time_ns":"…","report":true,"name":…,"message":…}\n  \n
 //   {"type":"discarded","length":0,"reason":"before_send","category":"error","quantity":3}\n  \n
@@ -44,6 +45,9 @@ static void write_attachment(struct json_writer *json, const struct sentry_item_
   write_text(json, "content_type", attachment->content_type, SENTRY_ITEM_WORD_MAX);
   write_text(json, "attachment_type", attachment->attachment_type, SENTRY_ITEM_WORD_MAX);
   write_text(json, "reason", attachment->reason, SENTRY_ITEM_FILENAME_MAX);
+  if (!attachment->scrubbed) return;
+  json_key(json, "scrubbed");
+  json_write_bool(json, true);
 }
 
 static void write_feedback(struct json_writer *json, const struct sentry_feedback *feedback) {
@@ -110,6 +114,7 @@ static bool read_attachment(const struct sentry_envelope_item *from, struct sent
       .bytes = json_u64(json_get(from->header, "bytes")),
       .data = from->payload,
       .reason = text_of(from->header, "reason"),
+      .scrubbed = json_bool(json_get(from->header, "scrubbed")),
   };
   bool whole = out->reason.len > 0 ? out->data.len == 0 : out->data.len == out->bytes;
   return whole && sentry_envelope_event_id(text_of(from->header, "event_id"), out->event_id);

@@ -19,7 +19,8 @@ enum sentry_item_kind { SENTRY_ITEM_ATTACHMENT, SENTRY_ITEM_FEEDBACK, SENTRY_ITE
 struct sentry_item_attachment {
   char event_id[33];
   struct slice filename, content_type, attachment_type; // may be empty
-  uint64_t bytes;                                       // as sent
+  uint64_t bytes;                                       // as kept; of one that is not, as sent
+  bool scrubbed;                                        // secrets were taken out of the data
   struct slice data;                                    // all of them, or none
   struct slice reason;                                  // why it is not kept; empty: it is
 };

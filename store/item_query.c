@@ -22,7 +22,8 @@ static struct slice keep(struct connection *reader, struct arena *arena, struct 
 uint32_t item_query_attachments(struct connection *reader, const uint8_t event_id[ISSUE_EVENT_ID_BYTES],
                                 struct arena *arena, struct item_attachment_row *out_rows) {
   struct statement select = connection_statement(
-      reader, "SELECT id, project_id, filename, content_type, attachment_type, bytes, received_ns, reason "
+      reader, "SELECT id, project_id, filename, content_type, attachment_type, bytes, received_ns, reason, "
+              "scrubbed "
               "FROM attachment WHERE event_id = ?1 ORDER BY project_id, id LIMIT ?2");
   statement_bind_blob(&select, 1, slice_make(event_id, ISSUE_EVENT_ID_BYTES));
   statement_bind_i64(&select, 2, ITEM_QUERY_ATTACHMENTS_MAX);
@@ -39,6 +40,7 @@ uint32_t item_query_attachments(struct connection *reader, const uint8_t event_i
         .bytes = statement_u64(&select, 5),
         .received_ns = statement_u64(&select, 6),
         .reason = keep(reader, arena, statement_text(&select, 7)),
+        .scrubbed = statement_i64(&select, 8) != 0,
     };
   }
   return count;

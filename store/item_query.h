@@ -19,6 +19,7 @@ struct item_attachment_row {
   uint32_t project;
   struct slice filename, content_type, attachment_type; // may be empty
   uint64_t bytes, received_ns;
+  bool scrubbed;
   struct slice reason; // why it is not kept; empty: it is
 };
 // Attachments of an event in the order they came; returns how many. The event need not be stored; when several projects

@@ -82,8 +82,8 @@ static void insert_attachment(const struct apply *apply, const struct issue_item
   if (smaller) data = buffer_slice(&writer->compressed);
   struct statement insert = connection_statement(
       apply->connection, "INSERT OR IGNORE INTO attachment (project_id, event_id, content_key, received_ns, filename, "
-                         "content_type, attachment_type, bytes, reason, stored_bytes, is_zstd, data) "
-                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)");
+                         "content_type, attachment_type, bytes, reason, stored_bytes, is_zstd, data, scrubbed) "
+                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)");
   statement_bind_i64(&insert, 1, item->project);
   statement_bind_blob(&insert, 2, event_id);
   statement_bind_u64(&insert, 3, content_key(attachment));
@@ -96,6 +96,7 @@ static void insert_attachment(const struct apply *apply, const struct issue_item
   statement_bind_u64(&insert, 10, data.len);
   statement_bind_i64(&insert, 11, smaller);
   statement_bind_blob(&insert, 12, data);
+  statement_bind_i64(&insert, 13, attachment->scrubbed);
   statement_run(&insert);
   if (connection_changes(apply->connection) == 0) return; // it is there already
   writer->bytes_at_most += data.len;

@@ -137,7 +137,7 @@ export async function sendEvent(dsn, of, {attachments = false, feedback = null} 
         type: 'attachment',
         filename: 'worker.log',
         content_type: 'text/plain',
-        payload: Buffer.from('line one\n'),
+        payload: Buffer.from('line one\npassword=hunter2\n'),
       },
       {
         type: 'attachment',

@@ -160,7 +160,8 @@ step('what the user said and the files that came with it', async page => {
     page.getByRole('link', {name: 'worker.log'}).click(),
   ]);
   assert.equal(download.suggestedFilename(), 'worker.log');
-  assert.equal(await readFile(await download.path(), 'utf8'), 'line one\n');
+  assert.equal(await readFile(await download.path(), 'utf8'), 'line one\npassword=[Filtered]\n');
+  await page.getByText('Secrets were taken out of it').waitFor();
   await assertAccessible(page, 'event of an SDK');
 });
 

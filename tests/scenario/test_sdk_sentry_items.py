@@ -86,7 +86,13 @@ def test_attachments_of_the_sdk(culprit):
     assert headers["Content-Security-Policy"].startswith("sandbox")
 
     assert source["filename"] == "items_sentry.py" and source["content_type"] == "text/x-python"
-    assert download(culprit, told["event_id"], source)[1] == (PYTHON / "items_sentry.py").read_bytes()
+    # Text is scrubbed: of this file the lines with addresses and a token, no other.
+    lines = (PYTHON / "items_sentry.py").read_text().splitlines()
+    kept = download(culprit, told["event_id"], source)[1].decode().splitlines()
+    assert source["scrubbed"] is True and binary["scrubbed"] is page["scrubbed"] is False
+    assert len(kept) == len(lines)
+    for was, now in zip(lines, kept):
+        assert (now != was) == ("@people" in was or "?token=" in was), now
 
     headers, body = download(culprit, told["event_id"], page)
     assert page["content_type"] == "text/html" and headers["Content-Type"] == "application/octet-stream"
@@ -98,6 +104,47 @@ def test_attachments_of_the_sdk(culprit):
     download(culprit, uuid.uuid4().hex, binary, code=404)
     culprit.api(f"/events/{uuid.uuid4().hex}/attachments", code=404)
     culprit.api("/events/nope/attachments", code=400)
+
+
+def test_text_is_scrubbed_before_it_is_written(running):
+    """By its type, its name, or its looks; what is no text, or of a project that does not scrub, stays as it came."""
+    culprit = running.start()
+    secret = "hunter2canary"
+    log = f"10:15 start\nDB_PASSWORD={secret}\n10:16 GET https://shop.example/?token={secret} 200\n10:17 end\n".encode()
+    scrubbed_log = b"10:15 start\nDB_PASSWORD=[Filtered]\n[Filtered]\n10:17 end\n"
+    state = json.dumps({"user": {"api_key": secret, "name": "jane"}, "n": [1, 2.5]}, indent=1).encode()
+    lines = f'{{"level": "info"}}\n{{"level": "info", "secret": "{secret}"}}\n'.encode()
+    sent = {
+        "worker.log": ("application/octet-stream", log, scrubbed_log),
+        "plain": ("text/plain; charset=utf-8", log, scrubbed_log),
+        "unknown": (None, log, scrubbed_log),
+        "state.json": ("application/json", state, b'{"user":{"api_key":"[Filtered]","name":"jane"},"n":[1,2.5]}'),
+        "events": ("application/x-ndjson", lines, b'{"level": "info"}\n{"level":"info","secret":"[Filtered]"}\n'),
+        "clean.txt": ("text/plain", b"nothing\r\nto  hide", b"nothing\r\nto  hide"),
+        "picture.png": ("image/png", b"\x89PNG\0password: x", b"\x89PNG\0password: x"),
+    }
+    event_id = uuid.uuid4().hex
+    items = [({"type": "event"}, json.dumps({"message": "with files", "event_id": event_id}).encode())]
+    items += [({"type": "attachment", "filename": name, **({"content_type": kind} if kind else {})}, data)
+              for name, (kind, data, _) in sent.items()]
+    assert send(culprit, {"event_id": event_id}, *items)[0] == 200
+    event = wait_event(culprit, event_id, attachments=len(sent))
+    for attachment in event["attachments"]:
+        _, data, kept = sent[attachment["filename"]]
+        assert download(culprit, event_id, attachment)[1] == kept
+        assert (attachment["bytes"], attachment["scrubbed"]) == (len(kept), kept != data)
+
+    body = json.dumps({"settings": {"scrub": {"enabled": False}}}).encode()
+    status, _, _ = culprit.request("PATCH", "/api/v1/projects/default", body, {"Content-Type": "application/json"})
+    assert status == 200
+    raw_id = uuid.uuid4().hex
+    raw = ({"type": "attachment", "filename": "a.txt"}, b"password: none of ours")
+    assert send(culprit, {"event_id": raw_id}, ({"type": "event"}, b'{"message":"raw"}'), raw)[0] == 200
+    [attachment] = wait_event(culprit, raw_id, attachments=1)["attachments"]
+    assert download(culprit, raw_id, attachment)[1] == raw[1] and attachment["scrubbed"] is False
+    culprit.stop()
+    for path in culprit.data_dir.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
 
 
 def test_a_user_report(culprit):

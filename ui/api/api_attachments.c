@@ -29,6 +29,8 @@ static void write_row(struct api_answer *answer, const struct item_attachment_ro
   json_key(&answer->json, "kept");
   json_write_bool(&answer->json, row->reason.len == 0);
   api_answer_text(answer, "reason", row->reason);
+  json_key(&answer->json, "scrubbed");
+  json_write_bool(&answer->json, row->scrubbed);
   json_end_object(&answer->json);
 }
 

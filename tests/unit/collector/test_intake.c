@@ -268,9 +268,11 @@ static void test_an_event_is_stored_with_its_trace_and_request(void **state) {
 
 static void write_items(struct buffer *out, const char *message, const char *filename, struct slice data) {
   const char *id = "9ec79c33ec9942ab8353589fcb2e04dc";
-  struct sentry_item attachment = {
-      .kind = SENTRY_ITEM_ATTACHMENT,
-      .attachment = {.filename = slice_from_cstr(filename), .bytes = data.len, .data = data}};
+  struct sentry_item attachment = {.kind = SENTRY_ITEM_ATTACHMENT,
+                                   .attachment = {.filename = slice_from_cstr(filename),
+                                                  .bytes = data.len,
+                                                  .data = data,
+                                                  .content_type = SLICE_LITERAL("image/png")}};
   struct sentry_item feedback = {.kind = SENTRY_ITEM_FEEDBACK,
                                  .feedback = {.name = SLICE_LITERAL("Al"),
                                               .email = SLICE_LITERAL("al@people.example"),
@@ -302,7 +304,7 @@ static void test_words_of_people_are_scrubbed(void **state) {
   assert_int_equal(submit(fixture, JOURNAL_ITEMS, buffer_slice(&dirty)), STATUS_OK);
   assert_int_equal(records(fixture, &record, &body), 2);
   buffer_clear(&clean);
-  write_items(&clean, "write to [email]", "[email]", data); // the address in its own field stays, and the bytes do
+  write_items(&clean, "write to [email]", "[email]", data); // the address in its own field stays, and a picture
   assert_true(slice_equal(buffer_slice(&body), buffer_slice(&clean)));
   check_balance(fixture, 4, 0, 0);
 

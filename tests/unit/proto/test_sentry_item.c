@@ -38,6 +38,7 @@ static void test_every_kind_comes_back(void **state) {
                                                                 .content_type = SLICE_LITERAL("text/plain"),
                                                                 .attachment_type = SLICE_LITERAL("event.attachment"),
                                                                 .bytes = sizeof bytes,
+                                                                .scrubbed = true,
                                                                 .data = slice_make(bytes, sizeof bytes)}});
   sentry_item_write(&body, &(struct sentry_item){.kind = SENTRY_ITEM_FEEDBACK,
                                                  .feedback = {.id = ID,
@@ -65,6 +66,7 @@ static void test_every_kind_comes_back(void **state) {
   assert_int_equal(item.attachment.bytes, sizeof bytes);
   assert_true(slice_equal(item.attachment.data, slice_make(bytes, sizeof bytes)));
   assert_int_equal(item.attachment.reason.len, 0);
+  assert_true(item.attachment.scrubbed);
   assert_int_equal(sentry_item_next(&reader, &item, NULL), STATUS_OK);
   assert_int_equal(item.kind, SENTRY_ITEM_FEEDBACK);
   assert_string_equal(item.feedback.id, ID);

@@ -22,7 +22,8 @@ static void attach(struct ui_fixture *fixture, const char *name, const char *typ
                                                     .content_type = slice_from_cstr(type),
                                                     .bytes = reason ? 99 : strlen(data),
                                                     .data = slice_from_cstr(data),
-                                                    .reason = slice_from_cstr(reason)}});
+                                                    .reason = slice_from_cstr(reason),
+                                                    .scrubbed = reason != NULL}});
 }
 
 static void say(struct ui_fixture *fixture, const char *id, const char *event_id, const char *message) {
@@ -59,10 +60,13 @@ static void attachments_are_listed(void **state) {
   ui_assert_text(fixture, "attachments.0.received", "2025-11-21T10:00:00.000000000Z");
   assert_true(json_bool(ui_at(fixture, "attachments.0.kept")));
   ui_assert_null(fixture, "attachments.0.reason");
+  assert_int_equal(json_type_of(ui_at(fixture, "attachments.0.scrubbed")), JSON_BOOL);
+  assert_false(json_bool(ui_at(fixture, "attachments.0.scrubbed")));
   ui_assert_null(fixture, "attachments.1.filename");
   ui_assert_number(fixture, "attachments.1.bytes", 99);
   assert_int_equal(json_type_of(ui_at(fixture, "attachments.1.kept")), JSON_BOOL);
   assert_false(json_bool(ui_at(fixture, "attachments.1.kept")));
+  assert_true(json_bool(ui_at(fixture, "attachments.1.scrubbed")));
   ui_assert_text(fixture, "attachments.1.reason", "too large");
   // In the event too; an event without any has an empty list.
   assert_int_equal(ui_get(fixture, "/api/v1/events/" EVENT_1), 200);

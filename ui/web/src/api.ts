@@ -309,6 +309,7 @@ export interface Attachment {
   received: string;
   kept: boolean;
   reason: string | null;
+  scrubbed: boolean;
 }
 
 export interface Feedback {

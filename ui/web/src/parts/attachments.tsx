@@ -46,6 +46,7 @@ export function Attachments({eventId, attachments}: {eventId: string; attachment
                 </>
               ) : null}
             </p>
+            {attachment.scrubbed ? <p class="dim">Secrets were taken out of it.</p> : null}
             {attachment.kept ? null : (
               <p>
                 Not kept: <Text text={attachment.reason ?? 'no reason is known'} />
