@@ -265,8 +265,9 @@ static struct slice format_message(struct sentry_event_reader *reader, struct sl
 static void read_message(struct sentry_event_reader *reader, struct json_value root, struct sentry_event *event) {
   struct json_value entry = sentry_event_reader_member(root, "logentry", "sentry.interfaces.Message");
   if (!sentry_event_reader_has(entry)) entry = json_get(root, "message");
-  if (json_type_of(entry) != JSON_OBJECT) {
-    event->message_formatted = sentry_event_reader_text(reader, entry, "message", MESSAGE_CHARS_MAX);
+  if (json_type_of(entry) != JSON_OBJECT) { // false is how some say that there is none
+    bool none = json_type_of(entry) == JSON_BOOL && !json_bool(entry);
+    if (!none) event->message_formatted = sentry_event_reader_text_or_json(reader, entry, "message", MESSAGE_CHARS_MAX);
     return;
   }
   event->message = sentry_event_reader_text(reader, json_get(entry, "message"), "logentry.message", MESSAGE_CHARS_MAX);

@@ -223,6 +223,8 @@ static void reads_messages(void **state) {
   } rows[] = {
       {"\"message\":\"hello\"", "", "hello"},
       {"\"message\":{\"message\":\"hello\"}", "", "hello"},
+      {"\"message\":false", "", ""},
+      {"\"message\":[5,\"a\",{\"b\":true}]", "", "[5,\"a\",{\"b\":true}]"},
       {"\"logentry\":{\"formatted\":\"hello\"}", "", "hello"},
       {"\"sentry.interfaces.Message\":{\"message\":\"hello\"}", "", "hello"},
       {"\"logentry\":{\"message\":\"a %s b %d%%\",\"params\":[\"x\",5]}", "a %s b %d%%", "a x b 5%"},
