@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Error events of Sentry SDKs, from the socket to the committed row, for tests/bench/run.
 
-  events     50 KB and 5 KB Python events of 50 issues at full speed: the clock stops when the last one is committed
+  events     50 KB and 5 KB Python events of 50 issues at full speed on 32 connections: the clock stops when the last one is committed
   fairness   project A floods one issue at full speed while project B sends a modest, steady rate of distinct errors;
              B's time from being due to its committed row, against that of B alone
 
@@ -24,6 +24,7 @@ CULPRIT = ROOT / "build" / "release" / "culprit"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 SIZES = {"50 KB": 50000, "5 KB": 5000}
+FULL_SPEED_CONNECTIONS = 32  # each waits for its answer, and an answer for the disk
 FLOOD_CONNECTIONS = 8
 STEADY_RATE = 100
 STEADY_ISSUES = 200
@@ -78,7 +79,8 @@ def full_speed(culprit_class, options, size):
     culprit = culprit_class(options.dir)
     project, key = key_of(culprit, "default")
     before = cpu_seconds(culprit.child.pid)
-    report = finish_load(start_load(culprit, project, key, bytes=SIZES[size], seconds=options.seconds))
+    report = finish_load(start_load(culprit, project, key, bytes=SIZES[size], seconds=options.seconds,
+                                    connections=FULL_SPEED_CONNECTIONS))
     start = time.monotonic()
     wait_committed(culprit, report["events"])
     report["lag"] = time.monotonic() - start
