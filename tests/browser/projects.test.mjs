@@ -141,7 +141,7 @@ step('the inbox is narrowed to a project, in its address', async page => {
   assert.equal(await choice.inputValue(), slug);
   await assertAccessible(page, 'inbox of a project');
   await rows.first().getByRole('link').click();
-  await page.locator('.facts').getByRole('link', {name: slug}).waitFor();
+  await page.locator('.issue-head .sub').getByRole('link', {name: slug}).waitFor();
   await page.goBack();
   await choice.selectOption('All projects');
   await page.waitForURL(ui + '/');

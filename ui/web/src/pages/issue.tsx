@@ -188,7 +188,10 @@ function Head({issue, onChange}: {issue: IssueDetail; onChange: (status: IssueSt
           </span>
         ) : null}
         <span class="dim">
-          <Text text={issue.short_id} />
+          <Text text={issue.short_id} /> in project{' '}
+          <a href={hrefs.project(issue.project)}>
+            <Text text={issue.project} />
+          </a>
         </span>
       </p>
       <div class="about">
@@ -204,11 +207,6 @@ function Facts({issue}: {issue: IssueDetail}) {
   const users = issue.tags.find(tag => tag.key === 'user');
   return (
     <dl class="facts">
-      <Fact name="Project">
-        <a href={hrefs.project(issue.project)}>
-          <Text text={issue.project} />
-        </a>
-      </Fact>
       <Fact name="Events">
         <strong>{exact(issue.count)}</strong>
       </Fact>
