@@ -297,11 +297,12 @@ bool trace_facts_lookup(struct trace_facts *facts, const uint8_t trace_id[16], b
   mutex_lock(&facts->lock);
   bool waiting = table_find(facts->waiting, key) != NULL;
   bool found = waiting || table_recent_get(facts->verdicts, key, &packed);
+  if (found) {
+    *out_waiting = waiting;
+    *out_verdict = sampling_verdict_unpack(facts->options.sampling, packed); // which other policies may replace
+  }
   mutex_unlock(&facts->lock);
-  if (!found) return false;
-  *out_waiting = waiting;
-  *out_verdict = sampling_verdict_unpack(facts->options.sampling, packed);
-  return true;
+  return found;
 }
 
 uint64_t trace_facts_waiting(struct trace_facts *facts) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "processor/trace_facts.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/thread.h"
 #include "store/segment_index.h"
 #include "tests/unit/processor/facts_fixture.h"
 
@@ -298,6 +300,48 @@ static void test_other_policies(void **state) {
   stop(&fixture);
 }
 
+struct asker {
+  struct trace_facts *traces;
+  struct atomic_u64 asked;
+  struct atomic_bool_box stop;
+  bool wrong;
+};
+
+static void ask(void *context) {
+  struct asker *asker = context;
+  while (!atomic_bool_get(&asker->stop)) {
+    struct sampling_verdict verdict;
+    bool waiting = true;
+    bool known = trace_facts_lookup(asker->traces, trace_id_of(1).ptr, &waiting, &verdict);
+    asker->wrong |= !known || waiting || !verdict.keep;
+    atomic_u64_add(&asker->asked, 1);
+  }
+}
+
+// Policies that go are freed while somebody else asks for a verdict: with a sanitizer this finds a use after that.
+static void test_policies_go_while_others_ask(void **state) {
+  (void)state;
+  struct fixture fixture;
+  start(&fixture, errors, 1, &small);
+  merge_one(&fixture, 1, trace_of(1, 1, 2, RECORD_TRACE_ERROR));
+  assert_true(settle(&fixture, 1, trace_of(1, 1, 2, 0)).verdict.keep);
+  struct asker asker = {.traces = fixture.traces};
+  struct thread thread;
+  assert_int_equal(thread_start(&thread, "ask", ask, &asker), STATUS_OK);
+  for (uint64_t round = 0; round < 100; round++) {
+    struct sampling *sampling = NULL;
+    assert_int_equal(sampling_create(round % 2 ? errors : slow, 1, fixture.facts.metrics, &sampling, NULL), STATUS_OK);
+    trace_facts_set_sampling(fixture.traces, sampling);
+    sampling_release(sampling);
+    uint64_t asked = atomic_u64_get(&asker.asked);
+    while (atomic_u64_get(&asker.asked) == asked) sched_yield();
+  }
+  atomic_bool_set(&asker.stop, true);
+  thread_join(&thread);
+  assert_false(asker.wrong);
+  stop(&fixture);
+}
+
 // What waits is merged once more; nothing of it counts as late for that.
 static void test_starting_over(void **state) {
   (void)state;
@@ -335,6 +379,7 @@ int main(void) {
       cmocka_unit_test(test_links_live_for_two_generations),
       cmocka_unit_test(test_explicit_randomness_counts_at_every_record),
       cmocka_unit_test(test_other_policies),
+      cmocka_unit_test(test_policies_go_while_others_ask),
       cmocka_unit_test(test_starting_over),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
