@@ -92,25 +92,31 @@ static struct slice like_pattern(struct connection *reader, struct arena *arena,
   return slice_make(pattern, len);
 }
 
-#define LIST_SQL(column)                                                                                               \
-  "SELECT " ISSUE_COLUMNS " FROM issue AS i WHERE (?1 IS NULL OR i.status = ?1) AND (?2 IS NULL OR i.level = ?2) "     \
+#define LIST_SQL(from, project, column)                                                                                \
+  "SELECT " ISSUE_COLUMNS " FROM " from " WHERE " project                                                              \
+  "(?1 IS NULL OR i.status = ?1) AND (?2 IS NULL OR i.level = ?2) "                                                    \
   "AND (?3 IS NULL OR EXISTS (SELECT 1 FROM issue_tag WHERE issue_id = i.id AND key = 'service' AND value = ?3)) "     \
   "AND (?4 IS NULL OR EXISTS (SELECT 1 FROM issue_tag WHERE issue_id = i.id AND key = 'environment' AND value = ?4)) " \
   "AND (?5 IS NULL OR i.title LIKE ?5 ESCAPE '\\' OR i.culprit LIKE ?5 ESCAPE '\\' OR i.type LIKE ?5 ESCAPE '\\' "     \
   "OR i.value LIKE ?5 ESCAPE '\\' OR (?6 IS NOT NULL AND EXISTS (SELECT 1 FROM issue_tag WHERE issue_id = i.id AND "   \
-  "key = ?6 AND value = ?7))) AND (?8 IS NULL OR (" column ", i.id) < (?8, ?9)) "                                      \
-  "AND (?11 IS NULL OR i.project_id = ?11) ORDER BY " column " DESC, i.id DESC LIMIT ?10"
+  "key = ?6 AND value = ?7))) AND (?8 IS NULL OR (" column ", i.id) < (?8, ?9)) ORDER BY " column                      \
+  " DESC, i.id DESC LIMIT ?10"
 
-static const char *const list_sql[] = {
-    [ISSUE_SORT_LAST_SEEN] = LIST_SQL("i.last_seen_ns"),
-    [ISSUE_SORT_FIRST_SEEN] = LIST_SQL("i.first_seen_ns"),
-    [ISSUE_SORT_COUNT] = LIST_SQL("i.count"),
+#define OF_ALL(column)            LIST_SQL("issue AS i", "", column)
+#define OF_PROJECT(index, column) LIST_SQL("issue AS i INDEXED BY " index, "i.project_id = ?11 AND ", column)
+
+// The list of one project costs what that project has, not what all have: by time of its last event it is read in
+// order, otherwise by number, as it lies in the table, and sorted.
+static const char *const list_sql[][2] = {
+    [ISSUE_SORT_LAST_SEEN] = {OF_ALL("i.last_seen_ns"), OF_PROJECT("issue_project_last_seen", "i.last_seen_ns")},
+    [ISSUE_SORT_FIRST_SEEN] = {OF_ALL("i.first_seen_ns"), OF_PROJECT("issue_number", "i.first_seen_ns")},
+    [ISSUE_SORT_COUNT] = {OF_ALL("i.count"), OF_PROJECT("issue_number", "i.count")},
 };
 
 uint32_t issue_query_list(struct connection *reader, const struct issue_filter *filter, uint64_t now_ns,
                           struct arena *arena, struct issue_summary *out_issues) {
   struct slice pattern = like_pattern(reader, arena, filter->text);
-  struct statement select = connection_statement(reader, list_sql[filter->sort]);
+  struct statement select = connection_statement(reader, list_sql[filter->sort][filter->project != 0]);
   if (!filter->any_status) statement_bind_i64(&select, 1, filter->status);
   statement_bind_text(&select, 2, filter->level);
   statement_bind_text(&select, 3, filter->service);
