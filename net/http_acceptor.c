@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -103,6 +104,12 @@ void http_acceptor_closed(struct http_server *server, struct http_connection *co
   mutex_unlock(&server->mutex);
 }
 
+// A body may look slow because nobody here has had the time to read what has come of it.
+static bool waits_for_us(const struct http_connection *connection) {
+  int bytes = 0;
+  return atomic_bool_get(&connection->slow) && ioctl(connection->fd, FIONREAD, &bytes) == 0 && bytes > 0;
+}
+
 static void reap(struct http_server *server) {
   uint64_t now = now_ns();
   mutex_lock(&server->mutex);
@@ -110,6 +117,7 @@ static void reap(struct http_server *server) {
     next = c->next;
     uint64_t deadline_ns = atomic_u64_get(&c->deadline_ns);
     if (deadline_ns > now) continue;
+    if (c->started && waits_for_us(c)) continue; // looked at again at the next tick
     if (c->started) {
       metrics_add(atomic_bool_get(&c->slow) ? server->slow : server->overdue, 1);
       shutdown(c->fd, SHUT_RDWR);

@@ -197,7 +197,7 @@ enum status http_request_append(struct http_request *request, const void *bytes,
   if (needed > request->body_capacity) {
     size_t wanted = request->body_capacity * 2 < BODY_STEP_BYTES ? BODY_STEP_BYTES : request->body_capacity * 2;
     if (wanted < needed) wanted = needed;
-    size_t most = request->body_said > needed ? request->body_said : request->body_bytes_max;
+    size_t most = request->body_said >= needed ? request->body_said : request->body_bytes_max;
     if (wanted > most) wanted = most;
     enum status status = grow(request, wanted);
     if (status != STATUS_OK) return status;

@@ -16,7 +16,7 @@
 //
 // Time: a request has request_deadline_ns to be there, and its body may not stand still for longer than body_grace_ns
 // or come slower than body_bytes_per_s_min for long: what it falls behind that rate is taken from the grace, and given
-// back as it catches up. The connection is closed then.
+// back as it catches up. The connection is closed then, unless bytes of it wait to be read here.
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 

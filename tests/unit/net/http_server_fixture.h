@@ -103,7 +103,7 @@ static inline void open_server(struct fixture *f, const struct http_server_optio
   options.route_count = n;
   options.budget = &f->budget;
   if (options.body_bytes_max == 0) options.body_bytes_max = BODY_MAX;
-  options.threads = 2;
+  if (options.threads == 0) options.threads = 2;
   struct error error = {{0}};
   enum status status = http_server_open(&options, &f->server, &f->port, &error);
   assert_string_equal(error.text, "");

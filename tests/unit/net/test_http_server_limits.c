@@ -67,7 +67,7 @@ static void test_used_up_budget(void **state) {
 // What a client says it will send is not held before it is sent.
 static void test_a_body_is_charged_as_it_comes(void **state) {
   (void)state;
-  enum { MIB = 1 << 20, SAID = 12 * MIB };
+  enum { MIB = 1 << 20, SAID = 8 * MIB + 10 }; // a little more than doubling comes to
   struct fixture f;
   const struct http_server_options options = {.on_refusal = on_refusal, .body_bytes_max = 64 * MIB};
   open_server(&f, &options);
@@ -285,6 +285,72 @@ static void test_slow_bodies(void **state) {
   metrics_destroy(metrics);
 }
 
+struct gate {
+  struct mutex mutex;
+  struct condition changed;
+  uint32_t admitted;
+  bool open;
+};
+
+// Holds the server's thread on the way to the style sheet.
+static enum status admit_at_gate(void *context, const struct http_request *request, struct error *error) {
+  (void)error;
+  struct gate *gate = context;
+  bool holds = slice_equal_cstr(http_request_path(request), "/style.css");
+  mutex_lock(&gate->mutex);
+  gate->admitted++;
+  condition_broadcast(&gate->changed);
+  while (holds && !gate->open) condition_wait(&gate->changed, &gate->mutex);
+  mutex_unlock(&gate->mutex);
+  return STATUS_OK;
+}
+
+static void wait_for_admitted(struct gate *gate, uint32_t count) {
+  mutex_lock(&gate->mutex);
+  while (gate->admitted < count) condition_wait(&gate->changed, &gate->mutex);
+  mutex_unlock(&gate->mutex);
+}
+
+// A body that is there and that the server has no time to read is not slow.
+static void test_a_body_that_waits_for_us(void **state) {
+  (void)state;
+  struct gate gate = {.admitted = 0};
+  mutex_init(&gate.mutex);
+  condition_init(&gate.changed);
+  const struct http_server_options options = {.on_refusal = on_refusal,
+                                              .admit = admit_at_gate,
+                                              .admit_context = &gate,
+                                              .threads = 1,
+                                              .body_grace_ns = 300 * NS_PER_MS,
+                                              .body_bytes_per_s_min = 1};
+  struct fixture f;
+  open_server(&f, &options);
+  struct raw_http raw, still, hold;
+  raw_http_open(&raw, f.port);
+  raw_http_text(&raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+  wait_for_admitted(&gate, 1);
+  raw_http_open(&still, f.port);
+  raw_http_text(&still, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n");
+  wait_for_admitted(&gate, 2);
+  raw_http_open(&hold, f.port);
+  raw_http_text(&hold, "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n");
+  wait_for_admitted(&gate, 3);
+  raw_http_text(&raw, "here");
+  assert_true(raw_http_closed(&still)); // its end shows that the grace has passed
+  mutex_lock(&gate.mutex);
+  gate.open = true;
+  condition_broadcast(&gate.changed);
+  mutex_unlock(&gate.mutex);
+  assert_int_equal(raw_http_reply(&hold, NULL, NULL), 200);
+  assert_int_equal(raw_http_reply(&raw, NULL, NULL), 200);
+  raw_http_close(&hold);
+  raw_http_close(&still);
+  raw_http_close(&raw);
+  close_server(&f);
+  condition_finish(&gate.changed);
+  mutex_finish(&gate.mutex);
+}
+
 static void test_connection_limits(void **state) {
   (void)state;
   struct fixture f;
@@ -378,6 +444,7 @@ int main(void) {
       cmocka_unit_test(test_what_never_reaches_an_owner_is_counted),
       cmocka_unit_test(test_absolute_deadline),
       cmocka_unit_test(test_slow_bodies),
+      cmocka_unit_test(test_a_body_that_waits_for_us),
       cmocka_unit_test(test_connection_limits),
       cmocka_unit_test(test_out_of_descriptors),
   };
