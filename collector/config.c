@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <yaml.h>
 
+#include "collector/config_check.h"
 #include "collector/config_field.h"
 #include "processor/correlation.h"
 
@@ -214,15 +215,18 @@ static bool load_policy_pair(struct loader *loader, yaml_document_t *document, c
   if (strcmp(name, "latency") == 0) {
     policy->kind = SAMPLING_LATENCY;
     if (config_field_parse_time(text, &policy->latency_ns)) return true;
-    problem(loader, line_of(value), "sampling.policies", "latency: must be a time like 2s (ms, s, m, h, d)");
+    problem(loader, line_of(value), "sampling.policies",
+            "latency: must be a time like 2s (ms, s, m, h, d), not '%.60s'", text);
   } else if (strcmp(name, "probability") == 0) {
     policy->kind = SAMPLING_PROBABILITY;
     if (parse_number(text, &policy->probability)) return true;
-    problem(loader, line_of(value), "sampling.policies", "probability: must be a number from 0 to 1");
+    problem(loader, line_of(value), "sampling.policies", "probability: must be a number from 0 to 1, not '%.60s'",
+            text);
   } else if (strcmp(name, "rate_limit") == 0) {
     policy->kind = SAMPLING_RATE_LIMIT;
     if (parse_number(text, &policy->traces_per_second)) return true;
-    problem(loader, line_of(value), "sampling.policies", "rate_limit: must be a number of traces per second");
+    problem(loader, line_of(value), "sampling.policies",
+            "rate_limit: must be a number of traces per second, not '%.60s'", text);
   } else {
     problem(loader, line_of(key), "sampling.policies", "unknown policy '%.40s'; " POLICY_WORDS, name);
   }
@@ -246,6 +250,19 @@ static bool load_policy(struct loader *loader, yaml_document_t *document, const 
   return false;
 }
 
+// Whether it is one that sampling takes: in range, a regex that compiles.
+static void check_policy(struct loader *loader, const yaml_node_t *node, const struct sampling_policy *policy) {
+  struct metrics *metrics = metrics_create();
+  struct sampling *sampling = NULL;
+  struct error error;
+  if (sampling_create(policy, 1, metrics, &sampling, &error)) {
+    const char *words = strstr(error.text, "]."); // its index is not known there, its line is here
+    problem(loader, line_of(node), "sampling.policies", "%s", words ? words + 2 : error.text);
+  }
+  sampling_release(sampling);
+  metrics_destroy(metrics);
+}
+
 static void load_policies(struct loader *loader, yaml_document_t *document, const yaml_node_t *node,
                           const struct config_field *field) {
   if (node->type != YAML_SEQUENCE_NODE) {
@@ -263,7 +280,7 @@ static void load_policies(struct loader *loader, yaml_document_t *document, cons
     // Counted first, so that a half-read policy is freed with the rest.
     struct sampling_policy *policy = &options->sampling_policies[options->sampling_policy_count++];
     *policy = (struct sampling_policy){0};
-    if (!load_policy(loader, document, element, policy)) return;
+    if (load_policy(loader, document, element, policy)) check_policy(loader, element, policy);
   }
   note_source(loader, field, line_of(node), "");
 }
@@ -321,15 +338,31 @@ struct level {
   char path[PATH_BYTES];
 };
 
+// Is the key of `pair` one that stands above it in the same mapping? The last would win, silently.
+static bool is_given_twice(yaml_document_t *document, const yaml_node_t *mapping, const yaml_node_pair_t *pair) {
+  const yaml_node_t *key = yaml_document_get_node(document, pair->key);
+  for (const yaml_node_pair_t *above = mapping->data.mapping.pairs.start; above < pair; above++) {
+    const yaml_node_t *other = yaml_document_get_node(document, above->key);
+    if (other->type == YAML_SCALAR_NODE && other->data.scalar.length == key->data.scalar.length &&
+        memcmp(other->data.scalar.value, key->data.scalar.value, key->data.scalar.length) == 0)
+      return true;
+  }
+  return false;
+}
+
 static void load_pair(struct loader *loader, yaml_document_t *document, struct level *levels, uint32_t *depth) {
   struct level *level = &levels[*depth - 1];
   const yaml_node_t *key = yaml_document_get_node(document, level->pair->key);
   const yaml_node_t *value = yaml_document_get_node(document, level->pair->value);
-  level->pair++;
+  const yaml_node_pair_t *pair = level->pair++;
   char name[VALUE_BYTES_MAX], path[PATH_BYTES * 2], allowed[256];
   if (!scalar_text(loader, key, level->path, name)) return;
   snprintf(path, sizeof(path), "%s%s%.100s", level->path, level->path[0] ? "." : "", name);
   const struct config_field *field = config_field_find(path);
+  if ((field || is_section(path)) && is_given_twice(document, level->mapping, pair)) {
+    problem(loader, line_of(key), path, "is there twice");
+    return;
+  }
   if (field) {
     load_field(loader, document, value, field);
     return;
@@ -372,6 +405,19 @@ static void load_tree(struct loader *loader, yaml_document_t *document) {
   }
 }
 
+static void refuse_second_document(struct loader *loader, yaml_parser_t *parser, const struct config_field *field) {
+  yaml_document_t document;
+  const char *key = field ? field->name : "";
+  if (!yaml_parser_load(parser, &document)) {
+    problem(loader, parser->problem_mark.line + 1, key, "not YAML: %s",
+            parser->problem ? parser->problem : "unreadable");
+    return;
+  }
+  const yaml_node_t *root = yaml_document_get_root_node(&document);
+  if (root) problem(loader, line_of(root), key, "a second document; there must be one");
+  yaml_document_delete(&document);
+}
+
 // Parses `text` and hands the document on: the whole tree, or one field's node.
 static void load_yaml(struct loader *loader, struct slice text, const struct config_field *field) {
   yaml_parser_t parser;
@@ -389,6 +435,7 @@ static void load_yaml(struct loader *loader, struct slice text, const struct con
       load_field(loader, &document, root, field);
     }
     yaml_document_delete(&document);
+    refuse_second_document(loader, &parser, field);
   }
   yaml_parser_delete(&parser);
 }
@@ -446,6 +493,7 @@ static void load_variable(struct loader *loader, const char *variable, const cha
     }
     return;
   }
+  if (config_field_is_service_link(variable, value)) return;
   problem(loader, 0, "", "no key has this variable; see 'culprit config --help'");
 }
 
@@ -462,32 +510,14 @@ static void load_environment(struct loader *loader) {
   }
 }
 
-// What single values cannot say: pairs that belong together, policies that do not compile.
-static void check_whole(struct loader *loader, const char *path) {
-  struct options *options = loader->options;
-  loader->path = path ? path : "configuration";
-  loader->is_variable = false;
-  const struct {
-    const char *name;
-    const struct options_tls *tls;
-  } listeners[] = {{"tls.grpc", &options->tls_grpc}, {"tls.http", &options->tls_http}, {"tls.ui", &options->tls_ui}};
-  for (size_t i = 0; i < sizeof(listeners) / sizeof(listeners[0]); i++) {
-    const struct options_tls *tls = listeners[i].tls;
-    if (!tls->cert_file[0] != !tls->key_file[0]) {
-      problem(loader, 0, listeners[i].name, "cert_file and key_file belong together");
-    }
-    if (tls->client_ca_file[0] && !tls->cert_file[0]) {
-      problem(loader, 0, listeners[i].name, "client_ca_file needs cert_file and key_file");
-    }
-  }
-  struct metrics *metrics = metrics_create();
-  struct sampling *sampling = NULL;
-  struct error error;
-  if (sampling_create(options->sampling_policies, options->sampling_policy_count, metrics, &sampling, &error)) {
-    problem(loader, 0, "", "%s", error.text);
-  }
-  sampling_release(sampling);
-  metrics_destroy(metrics);
+// A finding of config_check: where the value of `key` was given, if it was.
+static void note_finding(void *context, const char *key, const char *words) {
+  struct loader *loader = context;
+  const struct config_field *field = config_field_find(key);
+  const char *where = field ? loader->sources[field - config_fields].where : "";
+  loader->is_variable = true; // its path is all there is to say of the place
+  loader->path = where[0] && strcmp(where, "default") != 0 ? where : "configuration";
+  problem(loader, 0, key, "%s", words);
 }
 
 static void fill_request_ids(struct loader *loader) {
@@ -512,11 +542,25 @@ static enum status load(struct loader *loader, const char *path, char *const *en
     load_file(loader);
   }
   load_environment(loader);
-  if (problems->count == 0) check_whole(loader, path);
+  if (problems->count == 0) config_check_whole(options, note_finding, loader);
   fill_request_ids(loader);
   if (problems->count == 0) return STATUS_OK;
   options_finish(options);
   return STATUS_INVALID;
+}
+
+enum status config_check(const char *path, char *const *environment, struct config_problems *out_problems) {
+  struct loader *loader = malloc(sizeof(*loader));
+  ASSERT(loader);
+  struct options options;
+  enum status status = load(loader, path, environment, &options, out_problems);
+  if (!status) {
+    config_check_files(&options, note_finding, loader);
+    if (out_problems->count > 0) status = STATUS_INVALID;
+    options_finish(&options);
+  }
+  free(loader);
+  return status;
 }
 
 enum status config_load(const char *path, char *const *environment, struct options *out_options,

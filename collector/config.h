@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Effective configuration: defaults, then the YAML file, then CULPRIT_… variables; ${env:NAME} and ${env:NAME:-default}
-// expand in values. One constant table of fields serves parsing, checking, printing and help. start and `culprit check`
-// use config_load alike.
+// expand in values. One constant table of fields serves parsing, checking, printing and help.
 #ifndef COLLECTOR_CONFIG_H
 #define COLLECTOR_CONFIG_H
 
@@ -25,6 +24,9 @@ struct config_problems {
 // On success the options are the caller's (options_finish).
 enum status config_load(const char *path, char *const *environment, struct options *out_options,
                         struct config_problems *out_problems);
+
+// The same for `culprit check`, and whether the files it names can be used: certificates and keys.
+enum status config_check(const char *path, char *const *environment, struct config_problems *out_problems);
 
 // Appends the effective configuration as YAML, each value with its source as a comment (default, file:line,
 // environment). Same arguments and failures as config_load. Secrets (keys, header values) are printed as "***".

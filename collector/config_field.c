@@ -146,6 +146,14 @@ void config_field_variable(const struct config_field *field, char *out, size_t o
   for (char *c = out; *c; c++) *c = *c == '.' ? '_' : (char)toupper((unsigned char)*c);
 }
 
+bool config_field_is_service_link(const char *variable, const char *value) {
+  if (strstr(variable, "_SERVICE_HOST") || strstr(variable, "_SERVICE_PORT")) return true;
+  const char *port = strstr(variable, "_PORT");
+  if (!port) return false;
+  port += strlen("_PORT");
+  return port[0] == 0 ? strstr(value, "://") != NULL : port[0] == '_' && isdigit((unsigned char)port[1]);
+}
+
 // --- values ---------------------------------------------------------------------------------------------------------
 
 // "<decimal>[.<digits>]<unit>": the number in 1/1000, so that 1.5h works without floating point.
@@ -325,6 +333,7 @@ enum status config_field_set(const struct config_field *field, const char *text,
 enum status config_field_append(const struct config_field *field, const char *item, struct options *options,
                                 struct error *error) {
   struct options_list *list = (struct options_list *)((char *)options + field->offset);
+  if (!item[0]) return error_set(error, STATUS_INVALID, "an item must not be empty");
   if (list->count == OPTIONS_LIST_MAX) return error_set(error, STATUS_INVALID, "at most %d items", OPTIONS_LIST_MAX);
   list->items[list->count] = NULL;
   set_text(&list->items[list->count++], item);

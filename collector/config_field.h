@@ -41,6 +41,9 @@ extern const size_t config_field_count;
 const struct config_field *config_field_find(const char *name);
 // CULPRIT_LISTEN_GRPC for listen.grpc; out holds at least 96 bytes.
 void config_field_variable(const struct config_field *field, char *out, size_t out_bytes);
+// Is it one of the variables that Kubernetes gives every container of a namespace with a service called "culprit…":
+// CULPRIT_SERVICE_HOST, CULPRIT_UI_PORT=tcp://…, CULPRIT_PORT_4317_TCP_ADDR? No key has such a name.
+bool config_field_is_service_link(const char *variable, const char *value);
 
 // Sets the field from a scalar's text. STATUS_INVALID with what is allowed ("must be a size like 512MiB …").
 enum status config_field_set(const struct config_field *field, const char *text, struct options *options,

@@ -196,11 +196,9 @@ static int check(const struct command *command, int argc, char **argv) {
   const char *path;
   int code;
   if (!parse_config_option(command, argc, argv, &path, &code)) return code;
-  struct options options;
   struct config_problems problems;
-  if (config_load(path, environ, &options, &problems)) return print_problems(&problems);
+  if (config_check(path, environ, &problems)) return print_problems(&problems);
   printf("%s: ok\n", path ? path : "configuration");
-  options_finish(&options);
   return EXIT_OK;
 }
 

@@ -103,11 +103,15 @@ static void test_problems_say_where_and_what_is_allowed(void **state) {
   expect_problem("exporters: {otlp: {endpoint: jaeger:4317}}\n", NULL, "exporters.otlp.endpoint", "http://");
   expect_problem("sampling: {policies: errors}\n", NULL, "sampling.policies", "list");
   expect_problem("sampling:\n  policies:\n    - sometimes\n", NULL, ":3: sampling.policies", "rate_limit");
-  expect_problem("sampling: {policies: [{probability: 2}]}\n", NULL, "sampling.policies[0].probability",
-                 "between 0 and 1");
-  expect_problem("sampling: {policies: [{attribute: {key: a, regex: '('}}]}\n", NULL, "policies[0].attribute.regex",
-                 "");
-  expect_problem("tls: {grpc: {cert_file: a.pem}}\n", NULL, "tls.grpc", "key_file");
+  expect_problem("sampling:\n  policies:\n  - errors\n  - {probability: 2}\n", NULL,
+                 ":4: sampling.policies: probability", "between 0 and 1");
+  expect_problem("sampling:\n  policies:\n  - {attribute: {key: a, regex: '('}}\n", NULL,
+                 ":3: sampling.policies: attribute.regex", "");
+  expect_problem("sampling: {policies: [{latency: soon}]}\n", NULL, ":1: sampling.policies", "not 'soon'");
+  expect_problem("\ntls: {grpc: {cert_file: a.pem}}\n", NULL, ":2: tls.grpc.cert_file", "key_file");
+  expect_problem("listen: {http: 127.0.0.1:4317}\n", NULL, ":1: listen.http", "listen.grpc");
+  expect_problem("exporters:\n  otlp:\n    headers: [x]\n", NULL, ":3: exporters.otlp.headers", "name: value");
+  expect_problem("ingest: {keys: ['']}\n", NULL, ":1: ingest.keys", "empty");
   expect_problem("a: [\n", NULL, "", "not YAML");
   expect_problem("data_dir: ${env:CULPRIT_NOT_SET_ANYWHERE}\n", NULL, "data_dir", "not set");
   char *environment[] = {"CULPRIT_LISTEN_GRCP=1", NULL};
@@ -121,6 +125,46 @@ static void test_all_problems_are_reported(void **state) {
   struct options options;
   assert_int_equal(load("a: 1\nb: 2\njournal: {sync: x}\n", NULL, &options), STATUS_INVALID);
   assert_int_equal(problems.count, 3);
+  assert_int_equal(load("sampling:\n  policies: [{latency: x}, {rate_limit: 0}, sometimes]\n", NULL, &options),
+                   STATUS_INVALID);
+  assert_int_equal(problems.count, 3);
+}
+
+// YAML would take the last of them, and nobody would see which.
+static void test_what_is_there_twice_is_refused(void **state) {
+  (void)state;
+  expect_problem("data_dir: a\nlog_level: info\ndata_dir: b\n", NULL, ":3: data_dir", "twice");
+  expect_problem("listen: {grpc: 127.0.0.1:1}\nlisten: {http: 127.0.0.1:2}\n", NULL, ":2: listen", "twice");
+  expect_problem("log_level: info\n---\nlog_level: debug\n", NULL, ":3: ", "second document");
+}
+
+// Kubernetes sets these in every container beside a service called culprit.
+static void test_service_links_are_no_keys(void **state) {
+  (void)state;
+  char *links[] = {"CULPRIT_SERVICE_HOST=10.0.0.1",
+                   "CULPRIT_SERVICE_PORT=4317",
+                   "CULPRIT_SERVICE_PORT_OTLP=4317",
+                   "CULPRIT_PORT=tcp://10.0.0.1:4317",
+                   "CULPRIT_PORT_4317_TCP_ADDR=10.0.0.1",
+                   "CULPRIT_UI_PORT=tcp://10.0.0.2:8080",
+                   "CULPRIT_UI_PORT_8080_TCP=tcp://10.0.0.2:8080",
+                   NULL};
+  struct options options;
+  assert_int_equal(load("", links, &options), STATUS_OK);
+  options_finish(&options);
+  char *wrong[] = {"CULPRIT_UI_PORT=8080", NULL};
+  expect_problem("", wrong, "CULPRIT_UI_PORT", "no key");
+}
+
+static void test_check_reads_the_files_too(void **state) {
+  (void)state;
+  char *environment[] = {"CULPRIT_TLS_UI_CERT_FILE=/nonexistent/a.pem", "CULPRIT_TLS_UI_KEY_FILE=/nonexistent/a.key",
+                         NULL};
+  assert_int_equal(config_check(NULL, environment, &problems), STATUS_INVALID);
+  assert_int_equal(problems.count, 1);
+  assert_non_null(strstr(problems.items[0].text, "environment CULPRIT_TLS_UI_CERT_FILE: tls.ui.cert_file"));
+  assert_non_null(strstr(problems.items[0].text, "/nonexistent/a.pem"));
+  assert_int_equal(config_check(NULL, NULL, &problems), STATUS_OK);
 }
 
 static void test_a_missing_file_is_named(void **state) {
@@ -157,6 +201,9 @@ int main(void) {
       cmocka_unit_test(test_file_then_environment),
       cmocka_unit_test(test_problems_say_where_and_what_is_allowed),
       cmocka_unit_test(test_all_problems_are_reported),
+      cmocka_unit_test(test_what_is_there_twice_is_refused),
+      cmocka_unit_test(test_service_links_are_no_keys),
+      cmocka_unit_test(test_check_reads_the_files_too),
       cmocka_unit_test(test_a_missing_file_is_named),
       cmocka_unit_test(test_printed_configuration_reads_back_and_names_its_sources),
   };
