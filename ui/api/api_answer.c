@@ -271,7 +271,15 @@ enum status api_answer_project(struct api_answer *answer, uint32_t *out_project)
 
 enum status api_answer_issue_id(struct api_answer *answer, uint64_t *out_id) {
   if (slice_to_u64(http_request_capture(answer->request, 0), out_id) && *out_id <= INT64_MAX) return STATUS_OK;
-  return api_answer_fail(answer, STATUS_NOT_FOUND, "id", "there is no such issue");
+  uint64_t id = 0;
+  enum status status = api_answer_read(answer);
+  if (status == STATUS_OK) status = api_answer_find_issue(answer, &id);
+  if (status != STATUS_OK) return status;
+  struct connection *reader = answer->reader; // given back: the answer is read after the change
+  answer->reader = NULL;
+  status = database_read_end(answer->ui->database, reader, &answer->error);
+  if (status == STATUS_OK) *out_id = id;
+  return status;
 }
 
 enum status api_answer_find_issue(struct api_answer *answer, uint64_t *out_id) {

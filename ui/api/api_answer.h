@@ -51,6 +51,8 @@ enum status api_answer_unknown_member(struct api_answer *answer, const char *pre
 // Query parameters and path segments. The names are those of the request and of the error.
 enum status api_answer_limit(struct api_answer *answer, uint32_t standard, uint32_t max, uint32_t *out_limit);
 enum status api_answer_short_text(struct api_answer *answer, const char *name, struct slice *out_text);
+// For requests that change an issue, before api_answer_read: the id in the path, or the issue that a short id there
+// leads to. STATUS_NOT_FOUND for text that is neither; whether an id is one is the change's to say.
 enum status api_answer_issue_id(struct api_answer *answer, uint64_t *out_id);
 // After api_answer_read: the project that the query parameter `project` names, by its name or, where none is called
 // that, its number; *out_project is 0 without the parameter.

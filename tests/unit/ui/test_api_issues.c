@@ -309,6 +309,9 @@ static void a_state_is_changed_by_patch(void **state) {
   one(fixture, (struct fixture_event){.id = 2});
   assert_int_equal(ui_get(fixture, "/api/v1/issues"), 200);
   ui_assert_text(fixture, "issues.0.substatus", "regressed");
+  assert_int_equal(ui_send(fixture, "PATCH", "/api/v1/issues/DEFAULT-1", JSON_TYPE, "{\"status\":\"resolved\"}"), 200);
+  ui_assert_text(fixture, "id", "1");
+  ui_assert_text(fixture, "status", "resolved");
   assert_int_equal(ui_send(fixture, "PATCH", "/api/v1/issues/1",
                            "Content-Type: application/json; charset=utf-8\r\nOrigin: http://localhost:8080\r\n"
                            "Sec-Fetch-Site: same-origin\r\n",
@@ -339,6 +342,8 @@ static void bad_patches_change_nothing(void **state) {
       {"/api/v1/issues/1", JSON_TYPE, "{", 400, NULL},
       {"/api/v1/issues/1", JSON_TYPE, "", 400, NULL},
       {"/api/v1/issues/77", JSON_TYPE, "{\"status\":\"resolved\"}", 404, "id"},
+      {"/api/v1/issues/DEFAULT-77", JSON_TYPE, "{\"status\":\"resolved\"}", 404, "id"},
+      {"/api/v1/issues/nonsense", JSON_TYPE, "{\"status\":\"resolved\"}", 404, "id"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
     ui_send(fixture, "PATCH", cases[i].path, cases[i].headers, cases[i].body);

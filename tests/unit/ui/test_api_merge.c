@@ -52,7 +52,7 @@ static void hashes_tell_what_a_person_chooses_by(void **state) {
   clock_fake_add(&fixture->inbox->clock, NS_PER_S);
   add(fixture, 2, "b");
   add(fixture, 3, "b");
-  assert_int_equal(post(fixture, "/api/v1/issues/1/merge", "{\"issues\":[\"2\"]}"), 200);
+  assert_int_equal(post(fixture, "/api/v1/issues/DEFAULT-1/merge", "{\"issues\":[\"2\"]}"), 200);
   ui_assert_text(fixture, "hashes.0.hash", HASH_B);
   ui_assert_number(fixture, "hashes.0.count", 2);
   ui_assert_text(fixture, "hashes.0.title", "b");
