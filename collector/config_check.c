@@ -11,7 +11,7 @@
 #define LISTENERS 3
 
 struct listener {
-  const char *listen_key, *cert_key, *ca_key;
+  const char *listen_key, *cert_key, *key_key, *ca_key;
   const char *address;
   const struct options_tls *tls;
 };
@@ -22,9 +22,12 @@ struct listeners {
 
 static struct listeners listeners_of(const struct options *options) {
   return (struct listeners){{
-      {"listen.grpc", "tls.grpc.cert_file", "tls.grpc.client_ca_file", options->listen_grpc, &options->tls_grpc},
-      {"listen.http", "tls.http.cert_file", "tls.http.client_ca_file", options->listen_http, &options->tls_http},
-      {"listen.ui", "tls.ui.cert_file", "tls.ui.client_ca_file", options->listen_ui, &options->tls_ui},
+      {"listen.grpc", "tls.grpc.cert_file", "tls.grpc.key_file", "tls.grpc.client_ca_file", options->listen_grpc,
+       &options->tls_grpc},
+      {"listen.http", "tls.http.cert_file", "tls.http.key_file", "tls.http.client_ca_file", options->listen_http,
+       &options->tls_http},
+      {"listen.ui", "tls.ui.cert_file", "tls.ui.key_file", "tls.ui.client_ca_file", options->listen_ui,
+       &options->tls_ui},
   }};
 }
 
@@ -61,7 +64,8 @@ void config_check_whole(const struct options *options, config_check_found *found
     const struct listener *listener = &listeners.all[i];
     const struct options_tls *tls = listener->tls;
     if (!tls->cert_file[0] != !tls->key_file[0]) {
-      found(context, listener->cert_key, "cert_file and key_file belong together");
+      found(context, tls->cert_file[0] ? listener->cert_key : listener->key_key,
+            "cert_file and key_file belong together");
     } else if (tls->client_ca_file[0] && !tls->cert_file[0]) {
       found(context, listener->ca_key, "client_ca_file needs cert_file and key_file");
     }

@@ -80,6 +80,9 @@ WRONG = [
     ("exporters:\n  otlp:\n    endpoint: jaeger:4317\n", [(3, ["exporters.otlp.endpoint", "http://"])]),
     ("sampling:\n  policies:\n    - errors\n    - {probabilty: 0.1}\n", [(4, ["probabilty", "probability"])]),
     ("sampling:\n  policies: [{probability: often}]\n", [(2, ["probability", "0 to 1"])]),
+    ("sampling:\n  policies:\n    - {probability: 1.5}\n    - {attribute: {key: k, regex: '('}}\n",
+     [(3, ["sampling.policies", "probability", "0 and 1"]), (4, ["sampling.policies", "regex"])]),
+    ("data_dir: a\ndata_dir: b\n", [(2, ["data_dir", "twice"])]),
     ("sampling:\n  policies: errors\n", [(2, ["sampling.policies", "list"])]),
     ("data_dir: [a]\n", [(1, ["data_dir", "single value"])]),
     ("listen: 7\n", [(1, ["listen", "section"])]),
@@ -104,8 +107,6 @@ def test_wrong_files(file, text, problems):
 
 
 @pytest.mark.parametrize("text, words", [
-    ("sampling:\n  policies: [{probability: 1.5}]\n", ["sampling.policies[0]", "probability", "0", "1"]),
-    ("sampling:\n  policies: [{attribute: {key: k, regex: '('}}]\n", ["sampling.policies[0]", "regex"]),
     ("tls:\n  grpc: {cert_file: a.pem}\n", ["tls.grpc", "key_file"]),
 ])
 def test_values_that_do_not_fit_together(file, text, words):

@@ -109,6 +109,7 @@ static void test_problems_say_where_and_what_is_allowed(void **state) {
                  ":3: sampling.policies: attribute.regex", "");
   expect_problem("sampling: {policies: [{latency: soon}]}\n", NULL, ":1: sampling.policies", "not 'soon'");
   expect_problem("\ntls: {grpc: {cert_file: a.pem}}\n", NULL, ":2: tls.grpc.cert_file", "key_file");
+  expect_problem("\ntls: {http: {key_file: a.key}}\n", NULL, ":2: tls.http.key_file", "cert_file");
   expect_problem("listen: {http: 127.0.0.1:4317}\n", NULL, ":1: listen.http", "listen.grpc");
   expect_problem("exporters:\n  otlp:\n    headers: [x]\n", NULL, ":3: exporters.otlp.headers", "name: value");
   expect_problem("ingest: {keys: ['']}\n", NULL, ":1: ingest.keys", "empty");
