@@ -11,6 +11,8 @@
 
 #include "base/json.h"
 
+#define LISTENING_BYTES_MAX 4096
+
 static enum status make_directory(const char *path, struct error *error) {
   if (mkdir(path, 0700) == 0 || errno == EEXIST) return STATUS_OK;
   return error_set(error, STATUS_IO, "%s: %s", path, strerror(errno));
@@ -70,6 +72,28 @@ enum status data_files_write_listening(const struct data_files *files, const cha
   bool written = write_file(temporary, buffer_slice(&text)) && rename(temporary, files->listening) == 0;
   buffer_finish(&text);
   return written ? STATUS_OK : error_set(error, STATUS_IO, "%s: %s", files->listening, strerror(errno));
+}
+
+enum status data_files_read_http(const char *data_dir, char *out_address, size_t address_bytes) {
+  char path[DATA_FILES_PATH_BYTES_MAX];
+  uint8_t text[LISTENING_BYTES_MAX];
+  int len = snprintf(path, sizeof(path), "%s/listening.json", data_dir);
+  FILE *file = len > 0 && (size_t)len < sizeof(path) ? fopen(path, "re") : NULL;
+  if (!file) return STATUS_NOT_FOUND;
+  size_t read = fread(text, 1, sizeof(text), file);
+  fclose(file);
+  struct json_parser *parser = json_parser_create(sizeof(text));
+  struct json_value root;
+  enum status status = STATUS_NOT_FOUND;
+  if (json_parse(parser, slice_make(text, read), &root, NULL) == STATUS_OK) {
+    struct slice address = json_string(json_get(root, "http"));
+    if (address.len > 0 && address.len < address_bytes) {
+      snprintf(out_address, address_bytes, "%.*s", SLICE_PRINTF(address));
+      status = STATUS_OK;
+    }
+  }
+  json_parser_destroy(parser);
+  return status;
 }
 
 void data_files_remove_listening(const struct data_files *files) {

@@ -4,6 +4,8 @@
 #ifndef COLLECTOR_DATA_FILES_H
 #define COLLECTOR_DATA_FILES_H
 
+#include <stddef.h>
+
 #include "base/status.h"
 
 #define DATA_FILES_PATH_BYTES_MAX 4096
@@ -19,6 +21,8 @@ enum status data_files_init(struct data_files *files, const char *data_dir, stru
 // Addresses as "host:port". The file is there whole or not at all: others poll for it.
 enum status data_files_write_listening(const struct data_files *files, const char *grpc, const char *http,
                                        const char *ui, struct error *error);
+// The "host:port" of OTLP/HTTP that the instance with this data directory listens on. STATUS_NOT_FOUND: none says so.
+enum status data_files_read_http(const char *data_dir, char *out_address, size_t address_bytes);
 // The ports are nobody's any more.
 void data_files_remove_listening(const struct data_files *files);
 

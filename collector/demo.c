@@ -9,9 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "collector/config.h"
+#include "collector/data_files.h"
 #include "net/http_client.h"
 
 #define DEADLINE_NS    (10 * NS_PER_S)
@@ -19,7 +22,7 @@
 #define URL_BYTES_MAX  1024
 
 struct demo_options {
-  const char *endpoint;
+  const char *endpoint; // NULL: found by the data directory
   uint64_t seconds, rate;
 };
 
@@ -34,11 +37,12 @@ static bool parse(int argc, char **argv, struct demo_options *options) {
                                         {"seconds", required_argument, NULL, 's'},
                                         {"rate", required_argument, NULL, 'r'},
                                         {NULL, 0, NULL, 0}};
-  *options = (struct demo_options){.endpoint = "http://127.0.0.1:4318", .seconds = 60, .rate = 20};
+  *options = (struct demo_options){.seconds = 60, .rate = 20};
   for (int letter; (letter = getopt_long(argc, argv, "", known, NULL)) != -1;) {
     bool good = letter == 'e' || (letter == 's' && parse_number("seconds", optarg, 3600, &options->seconds)) ||
                 (letter == 'r' && parse_number("rate", optarg, 1000, &options->rate));
     if (letter == 'e') options->endpoint = optarg;
+    if (letter == '?') fprintf(stderr, "see 'culprit demo --help'\n");
     if (!good) return false;
   }
   if (optind < argc) {
@@ -46,6 +50,20 @@ static bool parse(int argc, char **argv, struct demo_options *options) {
     return false;
   }
   return true;
+}
+
+// The OTLP/HTTP of the instance that runs with this directory's data, or with CULPRIT_DATA_DIR; else where one listens
+// by default.
+static void find_endpoint(char *out, size_t out_bytes) {
+  struct options options;
+  struct config_problems problems;
+  char address[256];
+  snprintf(out, out_bytes, "http://127.0.0.1:4318");
+  if (config_load(NULL, environ, &options, &problems) != STATUS_OK) return;
+  if (data_files_read_http(options.data_dir, address, sizeof(address)) == STATUS_OK) {
+    snprintf(out, out_bytes, "%s://%s", options.tls_http.cert_file[0] ? "https" : "http", address);
+  }
+  options_finish(&options);
 }
 
 static void sleep_ns(uint64_t ns) {
@@ -111,6 +129,11 @@ int demo_main(int argc, char **argv) {
   struct http_client *client;
   struct error error = {""};
   if (!parse(argc, argv, &options)) return 2;
+  char endpoint[URL_BYTES_MAX];
+  if (!options.endpoint) {
+    find_endpoint(endpoint, sizeof(endpoint));
+    options.endpoint = endpoint;
+  }
   enum status status =
       http_client_create(&(struct http_client_options){.user_agent = "culprit-demo/" CULPRIT_VERSION}, &client, &error);
   if (!status) {

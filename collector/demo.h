@@ -9,7 +9,7 @@
 
 #include "base/buffer.h"
 
-// argv[0] is "demo". Returns the program's exit code.
+// argv[0] is "culprit demo". Returns the program's exit code.
 int demo_main(int argc, char **argv);
 
 // One request through the demo shop, made up from `seed`: five services, 5 to 40 spans, logs, one request id, now and

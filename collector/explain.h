@@ -8,8 +8,8 @@
 #include "base/slice.h"
 #include "base/status.h"
 
-// argv[0] is "explain". Returns the program's exit code: 0, 1 when a file could not be read or understood (the others
-// are still explained), 2 on wrong usage.
+// argv[0] is "culprit explain". Returns the program's exit code: 0, 1 when a file could not be read or understood (the
+// others are still explained), 2 on wrong usage.
 int explain_main(int argc, char **argv);
 // The help text, without "usage:".
 extern const char explain_arguments[];

@@ -29,7 +29,8 @@ struct command {
 };
 
 static void print_help(const struct command *command) {
-  printf("usage: culprit %s %s\n\n%s\n%s", command->name, command->arguments, command->summary, command->help);
+  printf("usage: culprit %s%s%s\n\n%s\n%s", command->name, command->arguments[0] ? " " : "", command->arguments,
+         command->summary, command->help);
 }
 
 // -c FILE, --config FILE, --help. Returns false when the command is over, with *out_code.
@@ -267,7 +268,8 @@ static const struct command commands[] = {
      "\n  -c, --config FILE   YAML configuration\n  --help              this text, and every key\n", config},
     {"demo", "[--endpoint URL] [--seconds N] [--rate N]",
      "Sends a minute of realistic traffic to a running instance: services, traces, logs, request ids, exceptions.",
-     "\n  --endpoint URL   OTLP/HTTP base, default http://127.0.0.1:4318\n"
+     "\n  --endpoint URL   OTLP/HTTP base; default: the instance with this directory's data or CULPRIT_DATA_DIR,\n"
+     "                   else http://127.0.0.1:4318\n"
      "  --seconds N      how long, 1 to 3600, default 60\n"
      "  --rate N         requests a second, 1 to 1000, default 20\n"
      "  --help           this text\n",
@@ -318,7 +320,11 @@ int main(int argc, char **argv) {
   }
   const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
   for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-    if (strcmp(commands[i].name, name) == 0) return commands[i].run(&commands[i], argc - 1, argv + 1);
+    if (strcmp(commands[i].name, name) != 0) continue;
+    char full_name[32]; // what getopt calls the program
+    snprintf(full_name, sizeof(full_name), "culprit %s", name);
+    argv[1] = full_name;
+    return commands[i].run(&commands[i], argc - 1, argv + 1);
   }
   fprintf(stderr, "culprit: unknown command '%s'\n\n", argv[1]);
   usage(stderr);

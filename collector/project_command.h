@@ -6,7 +6,7 @@
 #ifndef COLLECTOR_PROJECT_COMMAND_H
 #define COLLECTOR_PROJECT_COMMAND_H
 
-// argv[0] is "project"; returns the exit code (0, 1 failed, 2 wrong usage).
+// argv[0] is "culprit project"; returns the exit code (0, 1 failed, 2 wrong usage).
 int project_command_main(int argc, char **argv);
 
 #endif

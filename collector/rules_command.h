@@ -9,7 +9,7 @@
 #include "base/buffer.h"
 #include "processor/grouping.h"
 
-// argv[0] is "rules"; returns the exit code (0, 1 something is wrong, 2 wrong usage).
+// argv[0] is "culprit rules"; returns the exit code (0, 1 something is wrong, 2 wrong usage).
 int rules_command_main(int argc, char **argv);
 
 // Explains one event (JSON of an SDK, or what GET /api/v1/events/{id} answers), appended as text for people. The names

@@ -39,6 +39,13 @@ def test_demo_fills_the_inbox(running):
     assert re.search(r"\d", out)  # it says how much it sent
 
 
+def test_demo_finds_the_instance_by_its_data_directory(running):
+    culprit = running.start()
+    code, _, err = run("demo", "--seconds", "1", data_dir=str(culprit.data_dir))
+    assert code == 0, err
+    assert culprit.api("/status")["received"]["traces"]["requests"] == 20
+
+
 def test_demo_without_an_instance():
     code, _, err = run("demo", "--endpoint", "http://127.0.0.1:1", "--seconds", "1")
     assert code == 1 and "127.0.0.1 port 1" in err
