@@ -22,7 +22,8 @@ enum exit_code { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 const char explain_arguments[] = "event [--rules FILE] FILE… | stack [--language NAME] FILE… | message [--ids] TEXT…";
 const char explain_help[] =
-    "\n  event FILE…          components, hashes, fingerprint, title and culprit of Sentry events (JSON), a line each\n"
+    "\n  event FILE…          components, hashes, fingerprint, title and culprit of Sentry events, a line each;\n"
+    "                       JSON as an SDK sends it or as GET /api/v1/events/{id} answers it\n"
     "    --rules FILE       a project's rules: stack-trace rules, and fingerprint rules (lines with '->')\n"
     "  stack FILE…          exceptions and frames found in stack traces as text, a line each\n"
     "    --language NAME    what it was written in, as telemetry.sdk.language says it (python, java, nodejs, go…)\n"

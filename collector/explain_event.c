@@ -146,6 +146,8 @@ enum status explain_event(const char *file, struct slice event_json, struct slic
   struct grouping_result result;
   struct json_value root;
   enum status status = sentry_json_parse(parser, event_json, &mended, &root, error);
+  // As GET /api/v1/events/{id} answers it.
+  if (status == STATUS_OK && json_type_of(json_get(root, "document")) == JSON_OBJECT) root = json_get(root, "document");
   if (status == STATUS_OK) status = make_config(root, enhancements, &config, error);
   if (status == STATUS_OK) status = sentry_event_parse(root, &arena, &event, error);
   if (status == STATUS_OK) {

@@ -211,6 +211,10 @@ static void rules_of_a_project(void **state) {
   root = explain(fixture, "a.json", event, "module:lib +app\n");
   assert_int_equal(json_type_of(json_get(json_get(json_get(root, "variants"), "app"), "hash")), JSON_NULL);
 
+  struct slice answer = SLICE_LITERAL("{\"title\":\"T\",\"document\":{\"message\":\"from the API\"}}");
+  root = explain(fixture, "a.json", answer, "");
+  assert_true(slice_equal_cstr(json_string(json_get(root, "title")), "from the API"));
+
   struct error error = {{0}};
   buffer_clear(&fixture->line);
   enum status status = explain_event("a", event, SLICE_LITERAL("\nmodule:x\n"), &fixture->line, &error);
