@@ -21,8 +21,8 @@ const switches = [
 ] as const;
 
 const lists = [
-  ['sensitive_keys', 'Also scrub these keys'],
-  ['safe_keys', 'Never scrub these keys'],
+  ['sensitive_keys', 'Also scrub these keys', 'One a line: a key, or a part of one.'],
+  ['safe_keys', 'Never scrub these keys', 'One a line: the whole key.'],
 ] as const;
 
 const rules = [
@@ -188,7 +188,7 @@ export function Settings({project, defaults, onSaved}: SettingsProps) {
           ))}
         </div>
         <div class="fields wide">
-          {lists.map(([name, label]) => {
+          {lists.map(([name, label, help]) => {
             const list = draft.lists[name]!;
             const change = (to: Partial<typeof list>): void =>
               setDraft({...draft, lists: {...draft.lists, [name]: {...list, ...to}}});
@@ -197,7 +197,7 @@ export function Settings({project, defaults, onSaved}: SettingsProps) {
                 key={name}
                 name={'settings.scrub.' + name}
                 label={label}
-                help="One a line: a key, or a part of one."
+                help={help}
                 error={error}
               >
                 {attributes => (
