@@ -110,11 +110,14 @@ export function percent(part: number, whole: number): string {
   return `${Math.round(value)} %`;
 }
 
-// Steps of 1, 2 or 5 times a power of ten inside [from, to], at most `most` of them.
+const nanosecond = 1e-6;
+
+// Steps of 1, 2 or 5 times a power of ten milliseconds inside [from, to], at most `most` of them. No time is shorter than
+// a nanosecond: a request of which only one error is left has no more than two marks.
 export function ticks(from: number, to: number, most: number): number[] {
   const length = to - from;
   if (!(length > 0) || most < 1) return [];
-  const rough = length / most;
+  const rough = Math.max(length / most, nanosecond);
   const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map(n => n * power).find(n => n >= rough * 0.999999) ?? 10 * power;
   const found: number[] = [];

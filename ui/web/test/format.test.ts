@@ -129,6 +129,7 @@ test('ticks are round, inside, and not too many', () => {
   assert.deepEqual(ticks(0, 412.3, 6), [0, 100, 200, 300, 400]);
   assert.deepEqual(ticks(95, 101.5, 4), [96, 98, 100]);
   assert.deepEqual(ticks(0, 0, 5), []);
+  assert.deepEqual(ticks(0, 1e-6, 6), [0, 1e-6]);
   for (const length of [1e-6, 0.37, 7, 999, 123456, 8.64e7]) {
     const found = ticks(0, length, 6);
     assert.ok(found.length >= 2 && found.length <= 7, `${length}: ${found}`);
