@@ -103,17 +103,18 @@ function Bar(props: Place & {node: Node}) {
       </svg>
     );
   }
-  // The length in words: behind the bar where there is room, else before it, else inside.
+  // The length in words: behind the bar where there is room, else before it, else inside, at its beginning: exceptions
+  // are marked at its end as a rule.
   const end = percentOf(at.x + at.width);
   const side = at.x + at.width < 86 ? 'behind' : at.x > 14 ? 'before' : 'inside';
-  const label = {behind: {x: end, dx: 6}, before: {x, dx: -6}, inside: {x: end, dx: -6}}[side];
+  const label = {behind: {x: end, dx: 6}, before: {x, dx: -6}, inside: {x, dx: 6}}[side];
   const colour = node.kind === 'trace' ? 'trace' : serviceClass(timeline, node.service);
   return (
     <svg class={`bar ${colour}${node.failed ? ' failed' : ''}`} aria-hidden="true">
       <rect class="length" x={x} y={middle - 5} width={percentOf(at.width)} height="10" rx="2" />
       <rect class="least" x={x} y={middle - 5} width="2" height="10" />
       <Moments {...props} />
-      <text class={side} x={label.x} dx={label.dx} y={middle + 4} text-anchor={side === 'behind' ? 'start' : 'end'}>
+      <text class={side} x={label.x} dx={label.dx} y={middle + 4} text-anchor={side === 'before' ? 'end' : 'start'}>
         {duration(node.end - node.start)}
       </text>
     </svg>
