@@ -69,6 +69,13 @@ void *table_find(const struct table *table, uint64_t key) {
   return table->keys[slot] == key ? value_at(table, slot) : NULL;
 }
 
+void table_prefetch(const struct table *table, uint64_t key) {
+  if (table->slots == 0) return;
+  size_t slot = home_slot(table, key == 0 ? 1 : key);
+  __builtin_prefetch(&table->keys[slot]);
+  __builtin_prefetch(value_at(table, slot));
+}
+
 static bool grow(struct table *table) {
   struct table bigger = *table;
   bigger.slots = table->slots ? table->slots * 2 : SLOTS_MIN;
@@ -220,6 +227,21 @@ void table_recent_put(struct table_recent *recent, uint64_t key, uint32_t value)
   uint32_t *bucket = recent_bucket(recent, key);
   recent->entries[index] = (struct recent_entry){.key = key, .value = value, .next = *bucket};
   *bucket = index + 1;
+}
+
+void table_recent_prefetch(const struct table_recent *recent, uint64_t key) {
+  __builtin_prefetch(recent_bucket(recent, key));
+}
+
+void table_recent_prefetch_entry(const struct table_recent *recent, uint64_t key) {
+  uint32_t link = *recent_bucket(recent, key);
+  if (link != 0) __builtin_prefetch(&recent->entries[link - 1]);
+}
+
+void table_recent_prefetch_oldest(const struct table_recent *recent, uint32_t ahead) {
+  if (recent->count < recent->entries_max || ahead >= recent->entries_max) return;
+  size_t index = ((size_t)recent->oldest + ahead) % recent->entries_max;
+  __builtin_prefetch(recent_bucket(recent, recent->entries[index].key));
 }
 
 bool table_recent_get(const struct table_recent *recent, uint64_t key, uint32_t *out_value) {

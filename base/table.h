@@ -18,6 +18,8 @@ struct table *table_create(size_t value_bytes, size_t entries_max);
 void table_destroy(struct table *table);
 // NULL when absent.
 void *table_find(const struct table *table, uint64_t key);
+// Begins to load what finding `key` will read: for who looks up several keys and can say them all before.
+void table_prefetch(const struct table *table, uint64_t key);
 // The value of `key`, zeroed when it is new (*out_new, may be NULL). NULL when the table is full.
 void *table_insert(struct table *table, uint64_t key, bool *out_new);
 bool table_remove(struct table *table, uint64_t key);
@@ -37,6 +39,11 @@ void table_recent_destroy(struct table_recent *recent);
 // Replaces the value of a known key without making it younger.
 void table_recent_put(struct table_recent *recent, uint64_t key, uint32_t value);
 bool table_recent_get(const struct table_recent *recent, uint64_t key, uint32_t *out_value);
+// Begins to load what finding `key` will read: where its chain begins, and once that is here, the chain's first entry.
+void table_recent_prefetch(const struct table_recent *recent, uint64_t key);
+void table_recent_prefetch_entry(const struct table_recent *recent, uint64_t key);
+// The same for what putting a new key will read to forget the oldest one, `ahead` puts from now.
+void table_recent_prefetch_oldest(const struct table_recent *recent, uint32_t ahead);
 // Every value, in no order: start with *cursor = 0; NULL at the end. They may be changed.
 uint32_t *table_recent_next(struct table_recent *recent, size_t *cursor);
 

@@ -119,6 +119,7 @@ static void mark_kept(struct record_trace *trace, const struct trace_facts_verdi
 }
 
 static void decide_traces(struct settle *settle, uint64_t sequence, const struct record_facts *facts, uint64_t now_ns) {
+  trace_facts_prefetch(settle->options.facts, facts);
   for (uint32_t i = 0; i < facts->trace_count; i++) {
     struct record_trace trace;
     record_facts_trace(facts, i, &trace);

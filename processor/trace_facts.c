@@ -27,6 +27,7 @@
 #define VERDICTS_DEFAULT 1000000u
 #define REQUESTS_DEFAULT 262144u
 #define LATE_MAX         131072u // beyond, late spans are not marked as such
+#define PREFETCH_MAX     64u     // traces of a record; more would push each other out of the cache
 
 struct waiting {
   uint64_t start_and_flags;
@@ -144,8 +145,31 @@ static void link_request(struct trace_facts *facts, uint64_t request_key, const 
   link->randomness = sampling_randomness(trace);
 }
 
+// Under the lock. All first places together, then all second ones, so that waiting for one is waiting for all.
+static void prefetch(const struct trace_facts *facts, const struct record_facts *record) {
+  struct record_trace trace;
+  for (uint32_t i = 0; i < record->trace_count && i < PREFETCH_MAX; i++) {
+    record_facts_trace(record, i, &trace);
+    uint64_t key = segment_index_trace_key(trace.trace_id);
+    table_prefetch(facts->waiting, key);
+    table_recent_prefetch(facts->verdicts, key);
+    table_recent_prefetch_oldest(facts->verdicts, i);
+  }
+  for (uint32_t i = 0; i < record->trace_count && i < PREFETCH_MAX; i++) {
+    record_facts_trace(record, i, &trace);
+    table_recent_prefetch_entry(facts->verdicts, segment_index_trace_key(trace.trace_id));
+  }
+}
+
+void trace_facts_prefetch(struct trace_facts *facts, const struct record_facts *record) {
+  mutex_lock(&facts->lock);
+  prefetch(facts, record);
+  mutex_unlock(&facts->lock);
+}
+
 bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struct record_facts *record) {
   mutex_lock(&facts->lock);
+  prefetch(facts, record);
   bool room = table_count(facts->waiting) + record->trace_count <= facts->options.waiting_max ||
               table_count(facts->waiting) == 0; // a record larger than the table still passes, see below
   if (!room) {

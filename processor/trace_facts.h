@@ -40,6 +40,8 @@ struct trace_facts_verdict {
   bool late;  // the record came in after its trace had its verdict
   bool known; // false: nothing is known of it (request ids only)
 };
+// Begins to load what settling the record's traces will read: the tables are far larger than a cache.
+void trace_facts_prefetch(struct trace_facts *facts, const struct record_facts *record);
 // Settle: the verdict of a trace of the record `sequence`, made now when there is none yet. now_ns is monotonic.
 struct trace_facts_verdict trace_facts_settle(struct trace_facts *facts, uint64_t sequence,
                                               const struct record_trace *trace, uint64_t now_ns);
