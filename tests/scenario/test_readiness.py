@@ -99,9 +99,11 @@ def error_log(number):
 def test_a_full_inbox(running, tmp_path):
     """At store.max_bytes errors wait in the intake journal: none is lost, and all are there when there is room again."""
     configured = Configured(running, tmp_path, "store: {max_bytes: 1MiB}\n")
-    culprit, client = configured.culprit, None
+    culprit = configured.culprit
     client = running.client(culprit)
-    sent = 0
+    assert client.logs(otlp.logs([error_log(0)])).ok
+    wait_until(culprit.issues, 10, "the first error")
+    sent = 1
 
     def full():
         nonlocal sent
