@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Error events of Sentry SDKs, from the socket to the committed row, for tests/bench/run.
 
-  events     50 KB and 5 KB Python events of 50 issues at full speed on 32 connections: the clock stops when the last one is committed
+  events     50 KB and 5 KB Python events of 50 issues at full speed on 32 connections: the clock stops when the last
+             one is committed
   fairness   project A floods one issue at full speed while project B sends a modest, steady rate of distinct errors;
              B's time from being due to its committed row, against that of B alone
 

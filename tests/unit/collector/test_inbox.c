@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What goes in as OTLP or as SDK events must come out as issues, once.
-#include "tests/unit/collector/inbox_fixture.h"
+#include "tests/unit/collector/inbox_thread_fixture.h"
 
 static void an_exception_becomes_an_issue(void **state) {
   struct fixture *fixture = *state;

@@ -2,7 +2,7 @@
 //
 // Restarts, deaths in the middle of a write, databases that refuse, records that cannot be read: every error still
 // comes out once.
-#include "tests/unit/collector/inbox_fixture.h"
+#include "tests/unit/collector/inbox_thread_fixture.h"
 
 static void a_restart_goes_on_at_the_cursor(void **state) {
   struct fixture *fixture = *state;

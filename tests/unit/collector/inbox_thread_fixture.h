@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The inbox thread between a real intake journal and a real database.
-#ifndef TESTS_UNIT_COLLECTOR_INBOX_FIXTURE_H
-#define TESTS_UNIT_COLLECTOR_INBOX_FIXTURE_H
+#ifndef TESTS_UNIT_COLLECTOR_INBOX_THREAD_FIXTURE_H
+#define TESTS_UNIT_COLLECTOR_INBOX_THREAD_FIXTURE_H
 
 #include <setjmp.h>
 #include <stdarg.h>
