@@ -32,11 +32,12 @@
 #include "store/project_store.h"
 #include "ui/ui_routes.h"
 
-#define GRACE_NS          (10 * NS_PER_S)
-#define UI_BODY_BYTES_MAX (1u << 20)
-#define PENDING_BYTES_MAX (32u << 20)
-#define KEPT_GATHER_NS    (20 * NS_PER_MS)
-#define EXPECTED_WAIT_NS  NS_PER_MS
+#define GRACE_NS           (10 * NS_PER_S)
+#define UI_BODY_BYTES_MAX  (1u << 20)
+#define PENDING_BYTES_MAX  (32u << 20)
+#define KEPT_GATHER_NS     (20 * NS_PER_MS)
+#define EXPECTED_WAIT_NS   NS_PER_MS
+#define SPARE_SEGMENTS_MAX 4
 
 struct collector {
   const struct options *options;
@@ -124,6 +125,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
       .bytes_max = options->journal_intake_max_bytes,
       .pending_bytes_max = PENDING_BYTES_MAX,
       .expected_wait_ns = EXPECTED_WAIT_NS,
+      .spare_segments_max = SPARE_SEGMENTS_MAX,
       .clock = collector->clock,
       .metrics = collector->metrics,
   };
@@ -136,6 +138,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
   kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_ALWAYS;
   kept.gather_ns = KEPT_GATHER_NS;
   kept.expected_wait_ns = 0;
+  kept.spare_segments_max = 0; // it is deleted from by age, a segment in hours
   kept.bytes_max = options->journal_kept_max_bytes;
   return request_store_open(&(struct request_store_options){.kept = kept, .intake = collector->intake_journal},
                             &collector->requests, error);

@@ -8,12 +8,14 @@
 // A segment
 //
 //   0                 4096                                        end
-//   ├─ header block ──┼─ record ─┼─ record ─┼─ … ─┼─ record ──┤ (space reserved beyond the file's end)
+//   ├─ header block ──┼─ record ─┼─ record ─┼─ … ─┼─ record ──┤ (space reserved beyond the file's end, or what is left
+//                                                             │  of the segment that had the file before:
+//                                                             journal_spare)
 //
 //   header, 72 bytes at 0 and a copy at 2048       record header, 80 bytes; records begin at multiples of 8
 //      0  u64 magic                                   0  u32 magic
 //      8  u32 version                                 4  u8 version, u8 kind, u8 compression (0 none, 1 zstd), u8 zero
-//     12  u32 zero                                    8  u64 sequence
+//     12  u32 flags: 1 the file held another segment   8  u64 sequence
 //     16  16  store uuid                             16  u64 origin sequence
 //     32  u64 first sequence (its name)              24  u64 received, ns since 1970
 //     40  u64 previous end sequence                  32  u32 project
@@ -52,7 +54,10 @@
 //   a
 //      crash before the next segment exists, refused records may be found whole in the old one, and count. Their sender
 //      was told to send again and does; one of the two copies is its own.
-//   8. Deleting goes from the oldest on and leaves the newest: the sequence is never forgotten.
+//   8. A file that is written over (journal_spare) has no reader, and its old records are void the moment its header
+//   has
+//      another salt; that header is synced before the file has a segment's name.
+//   9. Deleting goes from the oldest on and leaves the newest: the sequence is never forgotten.
 //
 // Modes: interval answers after the write and syncs on a timer; never syncs at flush, roll and close only. In both, a
 // power cut may take answered records, and a cursor kept elsewhere may know a sequence that is gone: hence
@@ -99,6 +104,8 @@ static void make_metrics(struct journal *journal, struct metrics *metrics) {
   snprintf(labels, sizeof(labels), "journal=\"%s\"", journal->name);
   journal->bytes_metric =
       metrics_series(metrics, METRICS_GAUGE, "culprit_journal_bytes", labels, "Bytes of a journal's segments on disk.");
+  journal->spares_metric = metrics_series(metrics, METRICS_GAUGE, "culprit_journal_spare_bytes", labels,
+                                          "Bytes of deleted segments whose files are kept to be written over.");
   journal->records_metric =
       metrics_series(metrics, METRICS_COUNTER, "culprit_journal_records_total", labels, "Records made durable.");
   journal->commits_metric = metrics_series(metrics, METRICS_COUNTER, "culprit_journal_commits_total", labels,
@@ -117,6 +124,7 @@ static void make_metrics(struct journal *journal, struct metrics *metrics) {
 // Without a registry the counters still have to be somewhere.
 static void make_private_metrics(struct journal *journal) {
   journal->bytes_metric = &journal->unregistered;
+  journal->spares_metric = &journal->unregistered;
   journal->records_metric = &journal->unregistered;
   journal->commits_metric = &journal->unregistered;
   journal->quarantined_metric = &journal->unregistered;
@@ -414,6 +422,7 @@ void journal_set_bytes_max(struct journal *journal, uint64_t bytes_max) {
   uint64_t least = 4 * journal->segment_bytes;
   journal->options.bytes_max = bytes_max < least ? least : bytes_max;
   mutex_unlock(&journal->mutex);
+  journal_spare_make_room(journal, 0);
 }
 
 uint64_t journal_wait(struct journal *journal, uint64_t after, uint64_t timeout_ns) {
@@ -460,13 +469,16 @@ const char *journal_directory(const struct journal *journal) {
 // --- deleting --------------------------------------------------------------------------------------------------------
 
 // Takes the oldest segment off the list when it may go. Never the last: it knows the sequence.
-static bool take_oldest(struct journal *journal, uint64_t wall_ns, uint64_t sequence, uint64_t *out_first) {
+static bool take_oldest(struct journal *journal, uint64_t wall_ns, uint64_t sequence,
+                        struct journal_spare_file *out_file) {
   mutex_lock(&journal->mutex);
   struct journal_segment_state *oldest = journal->segments;
   bool may_go = journal->segment_count > 1 && oldest->last_sequence < sequence &&
                 (oldest->last_sequence == 0 || oldest->last_received_ns < wall_ns);
   if (may_go) {
-    *out_first = oldest->first_sequence;
+    bool is_whole = oldest->end >= journal->segment_bytes / 2 && oldest->end <= journal->segment_bytes;
+    *out_file = (struct journal_spare_file){.first_sequence = oldest->first_sequence,
+                                            .may_keep = is_whole && oldest->readers == 0};
     journal->bytes -= oldest->end;
     journal->segment_count--;
     memmove(oldest, oldest + 1, journal->segment_count * sizeof(*oldest));
@@ -477,16 +489,14 @@ static bool take_oldest(struct journal *journal, uint64_t wall_ns, uint64_t sequ
 }
 
 uint32_t journal_delete_older(struct journal *journal, uint64_t wall_ns, uint64_t sequence) {
-  const struct journal_io *io = journal->io;
-  uint32_t deleted = 0;
-  uint64_t first;
-  char path[JOURNAL_PATH_MAX];
-  while (take_oldest(journal, wall_ns, sequence, &first)) {
-    journal_segment_path(journal, first, path);
-    io->unlink(io->context, path); // one that stays is found, and deleted, after the next start
-    deleted++;
-  }
-  if (deleted > 0) io->sync_directory(io->context, journal->directory);
+  struct journal_spare_file files[16];
+  uint32_t deleted = 0, count;
+  do {
+    for (count = 0; count < 16 && take_oldest(journal, wall_ns, sequence, &files[count]); count++) {
+    }
+    if (count > 0) journal_spare_end(journal, files, count);
+    deleted += count;
+  } while (count == 16);
   return deleted;
 }
 

@@ -38,10 +38,11 @@ struct journal_options {
   // The same for a journal whose appenders do wait: a commit waits at most this long, and only while records that
   // journal_expect announced are still being made. 0: never.
   uint64_t expected_wait_ns;
-  uint64_t segment_bytes_max; // default 64 MiB; a larger record gets a segment of its own
-  uint32_t segment_keys_max;  // roll when note_keys passed this many since the segment began; 0: no limit
-  uint64_t bytes_max;         // disk budget of all segments; at it appends fail with STATUS_UNAVAILABLE; 0: no limit.
-                              // Segments are at most a quarter of it, so that deleting whole ones makes room
+  uint64_t segment_bytes_max;  // default 64 MiB; a larger record gets a segment of its own
+  uint32_t spare_segments_max; // deleted segments whose files are kept to be written over: journal_spare; at most 8
+  uint32_t segment_keys_max;   // roll when note_keys passed this many since the segment began; 0: no limit
+  uint64_t bytes_max; // disk budget of all segments, spare ones included; at it appends fail with STATUS_UNAVAILABLE;
+                      // 0: no limit. Segments are at most a quarter of it, so that deleting whole ones makes room
   uint64_t
       pending_bytes_max; // appended and not yet durable, default 64 MiB; at it appends fail with STATUS_UNAVAILABLE
   // The next record gets at least this sequence: one more than any cursor kept elsewhere has seen, so that numbers are

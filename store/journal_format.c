@@ -12,12 +12,14 @@
 #define SEGMENT_VERSION    UINT32_C(1)
 #define SEGMENT_USED_BYTES 72
 #define SEGMENT_COPY_AT    2048
+#define WRITTEN_OVER       UINT32_C(1) // flag
 #define RECORD_MAGIC       UINT32_C(0xc0d1a1e5)
 #define RECORD_VERSION     1
 
 static void put_segment(uint8_t *to, const struct journal_segment_header *header) {
   little_endian_put_u64(to, SEGMENT_MAGIC);
   little_endian_put_u32(to + 8, SEGMENT_VERSION);
+  little_endian_put_u32(to + 12, header->written_over ? WRITTEN_OVER : 0);
   memcpy(to + 16, header->store_uuid, sizeof(header->store_uuid));
   little_endian_put_u64(to + 32, header->first_sequence);
   little_endian_put_u64(to + 40, header->prev_end_sequence);
@@ -40,6 +42,7 @@ static bool get_segment(const uint8_t *from, struct journal_segment_header *out_
   out_header->prev_end_sequence = little_endian_get_u64(from + 40);
   out_header->salt = little_endian_get_u64(from + 48);
   out_header->created_ns = little_endian_get_u64(from + 56);
+  out_header->written_over = (little_endian_get_u32(from + 12) & WRITTEN_OVER) != 0;
   return out_header->first_sequence > 0 && out_header->first_sequence <= JOURNAL_SEQUENCE_MAX &&
          out_header->prev_end_sequence < out_header->first_sequence;
 }
@@ -103,6 +106,10 @@ bool journal_format_read_record(const uint8_t *bytes, uint64_t salt, struct jour
   if (header.compression == JOURNAL_BODY_RAW && header.raw_bytes != header.stored_bytes) return false;
   *out_header = header;
   return true;
+}
+
+bool journal_format_is_record_mark(const uint8_t *bytes) {
+  return little_endian_get_u32(bytes) == RECORD_MAGIC;
 }
 
 uint64_t journal_format_record_bytes(const struct journal_record_header *header) {

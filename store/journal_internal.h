@@ -2,8 +2,8 @@
 //
 // What the files of the journal share; nobody else includes it. In reading order: journal.c (the format, appending,
 // waiting), journal_format (bytes of headers), journal_segment (the list of segments, making and retiring them),
-// journal_writer (the one thread that commits), journal_scan (reading one segment file), journal_recovery (opening),
-// journal_reader, journal_quarantine.
+// journal_spare (files that are written over), journal_writer (the one thread that commits), journal_scan (reading one
+// segment file), journal_recovery (opening), journal_reader, journal_quarantine.
 #ifndef STORE_JOURNAL_INTERNAL_H
 #define STORE_JOURNAL_INTERNAL_H
 
@@ -14,7 +14,8 @@
 #define JOURNAL_RECORD_HEADER_BYTES  UINT64_C(80)
 #define JOURNAL_PATH_MAX             4096
 #define JOURNAL_GATHER_BYTES         (UINT64_C(512) << 10) // with as many queued a commit waits for no more
-#define JOURNAL_SEQUENCE_MAX         (UINT64_C(1) << 62)   // out of reach for ages; beyond it is damage
+#define JOURNAL_SPARES_MAX           8u
+#define JOURNAL_SEQUENCE_MAX         (UINT64_C(1) << 62) // out of reach for ages; beyond it is damage
 
 enum { JOURNAL_BODY_RAW = 0, JOURNAL_BODY_ZSTD = 1 };
 
@@ -26,6 +27,7 @@ struct journal_segment_header {
   uint64_t prev_end_sequence; // durable when this segment was made; what lies behind it in older segments is void
   uint64_t salt;
   uint64_t created_ns;
+  bool written_over; // the file held another segment: behind the last record may be what is left of that one
 };
 // Fills the whole block.
 void journal_format_segment(const struct journal_segment_header *header, uint8_t *out_block);
@@ -46,6 +48,8 @@ void journal_format_record(const struct journal_record_header *header, uint8_t *
 void journal_format_finish_record(uint8_t *bytes, uint64_t sequence, uint64_t salt);
 // False unless these are the JOURNAL_RECORD_HEADER_BYTES of a sound header of the segment with `salt`.
 bool journal_format_read_record(const uint8_t *bytes, uint64_t salt, struct journal_record_header *out_header);
+// Do these 4 bytes look like the beginning of a record, of whichever segment?
+bool journal_format_is_record_mark(const uint8_t *bytes);
 // Header, section, body and padding.
 uint64_t journal_format_record_bytes(const struct journal_record_header *header);
 
@@ -88,7 +92,9 @@ struct journal_segment_state {
   uint64_t end;            // published bytes
   uint64_t salt;
   uint64_t first_received_ns, last_received_ns;
+  uint32_t readers; // that have its file open: it must not be written over
   bool sealed;
+  bool written_over; // see journal_segment_header; known of those found at opening
 };
 
 // A queued record: this head and the record's bytes in one block.
@@ -114,8 +120,8 @@ struct journal {
   struct thread writer;
 
   struct metrics_value unregistered;
-  struct metrics_value *bytes_metric, *records_metric, *commits_metric, *quarantined_metric, *quarantine_removed_metric,
-      *sync_errors_metric;
+  struct metrics_value *bytes_metric, *spares_metric, *records_metric, *commits_metric, *quarantined_metric,
+      *quarantine_removed_metric, *sync_errors_metric;
   struct metrics_histogram *commit_seconds;
 
   // The writer thread's own, and recovery's before it starts.
@@ -140,6 +146,8 @@ struct journal {
   uint64_t bytes; // of all segments
   struct journal_segment_state *segments;
   uint32_t segment_count, segment_capacity;
+  uint64_t spares[JOURNAL_SPARES_MAX]; // names, the one deleted last at the end
+  uint32_t spare_count;
   uint64_t durable_sequence, synced_sequence;
   // Tickets number appends; flush waits until the ticket it saw has been committed and synced.
   uint64_t ticket_appended, ticket_done, ticket_synced, flush_wanted;
@@ -154,6 +162,8 @@ struct journal {
 
 // "<directory>/<first sequence, 16 hex digits>.seg"
 void journal_segment_path(const struct journal *journal, uint64_t first_sequence, char out_path[JOURNAL_PATH_MAX]);
+// The segment of that name, or NULL (mutex held).
+struct journal_segment_state *journal_segment_find(struct journal *journal, uint64_t first_sequence);
 // Adds to the list (mutex held). False without memory.
 bool journal_segment_add(struct journal *journal, const struct journal_segment_state *segment);
 // Makes, syncs and lists a new active segment with room for a record of record_bytes. 0 or -errno. Writer only.
@@ -163,6 +173,22 @@ void journal_segment_seal(struct journal *journal);
 // Ends it after a failed write or sync: its descriptor is not trusted again, what was not published is void.
 void journal_segment_retire(struct journal *journal);
 void journal_segment_update_metrics(struct journal *journal); // mutex held
+
+// --- journal_spare ---------------------------------------------------------------------------------------------------
+
+// Ends the files of segments that left the list: kept as spares where that is wanted and `may_keep`, else unlinked.
+// Syncs the directory. Any thread.
+struct journal_spare_file {
+  uint64_t first_sequence; // its name
+  bool may_keep;           // whole, and nobody reads it
+};
+void journal_spare_end(struct journal *journal, const struct journal_spare_file *files, uint32_t count);
+// Opens a spare for writing, or returns -ENOENT; out_path is its name. It is the caller's from now on.
+int journal_spare_take(struct journal *journal, char out_path[JOURNAL_PATH_MAX]);
+// Unlinks spares until bytes_max holds with `bytes` more. Any thread.
+void journal_spare_make_room(struct journal *journal, uint64_t bytes);
+// Is it the name of a spare's file?
+bool journal_spare_is_name(const char *name);
 
 // --- journal_writer, journal_recovery, journal_quarantine -----------------------------------------------------------
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <unistd.h>
 
 static int io_open(void *context, const char *path, int flags, int mode) {
@@ -74,6 +75,11 @@ static int io_unlink(void *context, const char *path) {
   return unlink(path) == 0 ? 0 : -errno;
 }
 
+static int io_rename(void *context, const char *from, const char *to) {
+  (void)context;
+  return renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0 ? 0 : -errno;
+}
+
 const struct journal_io *journal_io_system(void) {
   static const struct journal_io system = {
       .open = io_open,
@@ -85,6 +91,7 @@ const struct journal_io *journal_io_system(void) {
       .reserve = io_reserve,
       .truncate = io_truncate,
       .unlink = io_unlink,
+      .rename = io_rename,
   };
   return &system;
 }

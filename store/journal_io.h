@@ -21,6 +21,8 @@ struct journal_io {
   int (*reserve)(void *context, int fd, off_t offset, off_t len);
   int (*truncate)(void *context, int fd, off_t len);
   int (*unlink)(void *context, const char *path);
+  // Within a directory; -EEXIST when `to` is there already.
+  int (*rename)(void *context, const char *from, const char *to);
 };
 const struct journal_io *journal_io_system(void);
 

@@ -2,8 +2,8 @@
 //
 // How it works: a reader walks the list of segments with one open file and one window (journal_scan). It knows how far
 // its segment was published when it last looked and asks the journal again only there; it never reads beyond. A segment
-// that is deleted meanwhile stays readable through the descriptor; one that is gone before it was opened is passed
-// over.
+// that is deleted meanwhile stays readable through the descriptor, because the list knows that it is open (`readers`)
+// and its file is not written over; one that is gone before it was opened is passed over.
 //
 // Reading single records by location has a file and a window of its own, so that it does not lose the walk's place.
 #include "store/journal_internal.h"
@@ -27,41 +27,53 @@ struct journal_reader {
   struct source walk, single;
 };
 
+// Lets the segment's file be written over once the segment is deleted.
+static void unpin(struct journal *journal, uint64_t first_sequence) {
+  mutex_lock(&journal->mutex);
+  struct journal_segment_state *segment = journal_segment_find(journal, first_sequence);
+  if (segment) segment->readers--;
+  mutex_unlock(&journal->mutex);
+}
+
 static void source_close(struct journal_reader *reader, struct source *source) {
-  if (source->fd >= 0) reader->journal->io->close(reader->journal->io->context, source->fd);
+  if (source->fd < 0) return;
+  reader->journal->io->close(reader->journal->io->context, source->fd);
+  unpin(reader->journal, source->segment.first_sequence);
   source->fd = -1;
 }
 
-static int source_open(struct journal_reader *reader, struct source *source,
-                       const struct journal_segment_state *segment) {
-  const struct journal_io *io = reader->journal->io;
-  char path[JOURNAL_PATH_MAX];
-  journal_segment_path(reader->journal, segment->first_sequence, path);
+// Opens the segment of that name, as it is now. -ENOENT when it was deleted.
+static int source_open(struct journal_reader *reader, struct source *source, uint64_t first_sequence) {
+  struct journal *journal = reader->journal;
+  const struct journal_io *io = journal->io;
   source_close(reader, source);
+  mutex_lock(&journal->mutex);
+  struct journal_segment_state *segment = journal_segment_find(journal, first_sequence);
+  if (segment) {
+    segment->readers++;
+    source->segment = *segment;
+  }
+  mutex_unlock(&journal->mutex);
+  if (!segment) return -ENOENT;
+  char path[JOURNAL_PATH_MAX];
+  journal_segment_path(journal, first_sequence, path);
   int fd = io->open(io->context, path, O_RDONLY, 0);
-  if (fd < 0) return fd;
+  if (fd < 0) {
+    unpin(journal, first_sequence);
+    return fd;
+  }
   source->fd = fd;
-  source->segment = *segment;
-  journal_scan_start(&source->scan, fd, segment->salt, segment->end);
+  journal_scan_start(&source->scan, fd, source->segment.salt, source->segment.end);
   return 0;
 }
 
 // The segment named `first_sequence` as it is now; false when it was deleted.
 static bool find_segment(struct journal *journal, uint64_t first_sequence, struct journal_segment_state *out_segment) {
-  bool found = false;
   mutex_lock(&journal->mutex);
-  for (uint32_t low = 0, high = journal->segment_count; low < high && !found;) {
-    uint32_t middle = low + (high - low) / 2;
-    const struct journal_segment_state *segment = &journal->segments[middle];
-    found = segment->first_sequence == first_sequence;
-    if (found) *out_segment = *segment;
-    if (segment->first_sequence < first_sequence)
-      low = middle + 1;
-    else
-      high = middle;
-  }
+  const struct journal_segment_state *segment = journal_segment_find(journal, first_sequence);
+  if (segment) *out_segment = *segment;
   mutex_unlock(&journal->mutex);
-  return found;
+  return segment != NULL;
 }
 
 enum status journal_reader_open(struct journal *journal, uint64_t sequence, struct journal_reader **out_reader) {
@@ -101,27 +113,28 @@ void journal_reader_seek(struct journal_reader *reader, uint64_t sequence) {
 static enum status walk_open(struct journal_reader *reader) {
   struct journal *journal = reader->journal;
   for (;;) {
-    struct journal_segment_state segment;
-    bool found = false;
+    uint64_t first = 0;
     mutex_lock(&journal->mutex);
-    for (uint32_t i = 0; i < journal->segment_count && !found; i++) {
-      segment = journal->segments[i];
-      found =
-          segment.first_sequence > reader->finished && (!segment.sealed || segment.last_sequence >= reader->position);
+    for (uint32_t i = 0; i < journal->segment_count && first == 0; i++) {
+      const struct journal_segment_state *segment = &journal->segments[i];
+      if (segment->first_sequence > reader->finished &&
+          (!segment->sealed || segment->last_sequence >= reader->position))
+        first = segment->first_sequence;
     }
     mutex_unlock(&journal->mutex);
-    if (!found) return STATUS_END;
-    int result = source_open(reader, &reader->walk, &segment);
+    if (first == 0) return STATUS_END;
+    int result = source_open(reader, &reader->walk, first);
     if (result == -ENOENT) { // deleted meanwhile, or by another hand
-      reader->finished = segment.first_sequence;
+      reader->finished = first;
       continue;
     }
     if (result < 0) return STATUS_UNAVAILABLE;
+    const struct journal_segment_state *segment = &reader->walk.segment;
     reader->offset = JOURNAL_SEGMENT_HEADER_BYTES;
     reader->seen = 0;
-    if (segment.last_sequence < reader->position) { // the active one, and all of it is known already
-      reader->offset = segment.end;
-      reader->seen = segment.last_sequence;
+    if (segment->last_sequence < reader->position) { // the active one, and all of it is known already
+      reader->offset = segment->end;
+      reader->seen = segment->last_sequence;
     }
     return STATUS_OK;
   }
@@ -180,6 +193,8 @@ static enum status walk_step(struct journal_reader *reader, struct journal_recor
   struct source *walk = &reader->walk;
   struct journal_record_header header;
   const uint8_t *bytes = NULL;
+  // Behind the last record of a file that was written over are the records of its former life.
+  if (walk->segment.sealed && reader->seen > 0 && reader->seen >= walk->segment.last_sequence) return STATUS_END;
   enum journal_scan_result result = journal_scan_record(&walk->scan, reader->offset, false, &header, NULL);
   if (result == JOURNAL_SCAN_END) return STATUS_END;
   if (result == JOURNAL_SCAN_NO_MEMORY) return STATUS_NO_MEMORY;
@@ -232,9 +247,7 @@ enum status journal_reader_at(struct journal_reader *reader, struct journal_loca
   struct source *single = &reader->single;
   bool open = single->fd >= 0 && single->segment.first_sequence == location.segment;
   if (!open || location.offset >= single->segment.end) {
-    struct journal_segment_state now;
-    if (!find_segment(reader->journal, location.segment, &now)) return STATUS_NOT_FOUND;
-    int result = source_open(reader, single, &now);
+    int result = source_open(reader, single, location.segment);
     if (result < 0) return result == -ENOENT ? STATUS_NOT_FOUND : STATUS_UNAVAILABLE;
   }
   if (location.offset < JOURNAL_SEGMENT_HEADER_BYTES || location.offset % 8 != 0) return STATUS_CORRUPT;

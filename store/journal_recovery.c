@@ -8,11 +8,16 @@
 //     they are zeros), cut off, synced;
 //   - damage with a sound record after it is a hole: copied to quarantine, left where it is, stepped over by readers
 //   too;
+//   - in a file that was written over the bytes behind the last sound record are mostly those of its former life: only
+//   a
+//     record that had begun there is copied to quarantine, up to the mark of the next one;
 //   - a tail that the disk cannot read (EIO) is left alone, it may be readable again;
 //   - the sequences that a tail or an unreadable segment may have held are not used again: at most one per 80 bytes.
 //
 // A file whose header is beyond repair holds no acknowledged record when it is no longer than the header (the header is
 // synced before the first answer); it is deleted. A longer one goes to quarantine as it is.
+//
+// Spare files (journal_spare) are unlinked.
 //
 // Nothing here depends on having run to its end before: a crash during recovery is followed by the same recovery.
 #include "store/journal_internal.h"
@@ -25,6 +30,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -61,6 +67,7 @@ static enum status list_names(struct journal *journal, struct names *names, stru
   struct dirent *entry;
   while (status == STATUS_OK && (entry = readdir(directory))) {
     uint64_t sequence;
+    if (journal_spare_is_name(entry->d_name)) unlinkat(dirfd(directory), entry->d_name, 0);
     if (!parse_name(entry->d_name, &sequence)) continue;
     if (names->count == names->capacity) {
       size_t capacity = names->capacity ? names->capacity * 2 : 64;
@@ -151,7 +158,8 @@ static enum status add_segment(struct journal *journal, uint64_t name, struct er
                                           .salt = header.salt,
                                           .first_received_ns = header.created_ns,
                                           .last_received_ns = header.created_ns,
-                                          .sealed = true};
+                                          .sealed = true,
+                                          .written_over = header.written_over};
   if (!journal_segment_add(journal, &segment))
     return error_set(error, STATUS_NO_MEMORY, "journal %s: out of memory", journal->name);
   journal->durable_sequence = header.prev_end_sequence;
@@ -213,18 +221,40 @@ static uint64_t written_bytes(struct journal *journal, int fd, uint64_t from, ui
   return written;
 }
 
+// In a file that was written over: the bytes of a record that had begun at `from`, up to the next record's mark, of
+// whichever life of the file.
+static uint64_t begun_bytes(struct journal *journal, int fd, uint64_t from, uint64_t end) {
+  uint8_t chunk[4096];
+  for (uint64_t offset = from; offset < end; offset += sizeof(chunk)) {
+    size_t want = end - offset < sizeof(chunk) ? (size_t)(end - offset) : sizeof(chunk);
+    ssize_t got = journal->io->pread(journal->io->context, fd, chunk, want, (off_t)offset);
+    for (size_t at = 0; got > 0 && at + 4 <= (size_t)got; at += 8) { // records begin at multiples of 8, as `from` does
+      bool first = offset + at == from, mark = journal_format_is_record_mark(chunk + at);
+      if (first && !mark) return 0;
+      if (!first && mark) return offset + at - from;
+    }
+    if (got < (ssize_t)want) break;
+  }
+  return end - from;
+}
+
 static void cut_tail(struct journal *journal, struct journal_segment_state *segment, int fd, uint64_t end) {
   const struct journal_io *io = journal->io;
-  uint64_t written = written_bytes(journal, fd, end, segment->end);
+  uint64_t written = segment->written_over ? begun_bytes(journal, fd, end, segment->end)
+                                           : written_bytes(journal, fd, end, segment->end);
   uint64_t last = segment->last_sequence ? segment->last_sequence : segment->first_sequence - 1;
   if (written > 0) {
     journal_quarantine_range(journal, segment->first_sequence, end, written, "torn tail");
-    skip_sequences(journal, last + sequences_in(written) + 1);
   }
+  uint64_t maybe = segment->written_over ? segment->end - end : written;
+  if (maybe > 0) skip_sequences(journal, last + sequences_in(maybe) + 1);
   int result = io->truncate(io->context, fd, (off_t)end);
   if (result == 0) result = io->datasync(io->context, fd);
   // Not cut is no harm: the next segment's header says where this one ends.
-  log_write(LOG_WARN, "journal", result == 0 ? "torn tail cut off" : "torn tail ignored, it could not be cut off",
+  log_write(written > 0 || result != 0 ? LOG_WARN : LOG_INFO, "journal",
+            result != 0   ? "torn tail ignored, it could not be cut off"
+            : written > 0 ? "torn tail cut off"
+                          : "unused end of a segment cut off",
             LOG_FIELDS(log_text("journal", journal->name), log_u64("segment", segment->first_sequence),
                        log_u64("offset", end), log_u64("bytes", segment->end - end)));
   journal->bytes -= segment->end - end;

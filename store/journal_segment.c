@@ -20,6 +20,19 @@ void journal_segment_path(const struct journal *journal, uint64_t first_sequence
   ASSERT(len > 0 && len < JOURNAL_PATH_MAX); // journal_open checked the directory's length
 }
 
+struct journal_segment_state *journal_segment_find(struct journal *journal, uint64_t first_sequence) {
+  for (uint32_t low = 0, high = journal->segment_count; low < high;) {
+    uint32_t middle = low + (high - low) / 2;
+    struct journal_segment_state *segment = &journal->segments[middle];
+    if (segment->first_sequence == first_sequence) return segment;
+    if (segment->first_sequence < first_sequence)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return NULL;
+}
+
 bool journal_segment_add(struct journal *journal, const struct journal_segment_state *segment) {
   if (journal->segment_count == journal->segment_capacity) {
     uint32_t capacity = journal->segment_capacity ? journal->segment_capacity * 2 : 16;
@@ -38,8 +51,30 @@ void journal_segment_update_metrics(struct journal *journal) {
   metrics_set(journal->bytes_metric, journal->bytes);
 }
 
+// Opens the file of a new segment, with its space: a spare one, still under the spare's name, or a new one under its
+// own. The path is that of the file as it is. -EEXIST: the name is taken.
+static int open_file(struct journal *journal, uint64_t capacity, char path[JOURNAL_PATH_MAX], bool *out_is_spare) {
+  const struct journal_io *io = journal->io;
+  char spare[JOURNAL_PATH_MAX];
+  int fd = capacity == journal->segment_bytes ? journal_spare_take(journal, spare) : -ENOENT;
+  *out_is_spare = fd >= 0;
+  if (fd >= 0) {
+    memcpy(path, spare, sizeof(spare));
+  } else {
+    journal_spare_make_room(journal, capacity);
+    fd = io->open(io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
+    if (fd < 0) return fd;
+  }
+  int result = io->reserve(io->context, fd, 0, (off_t)capacity);
+  if (result == 0) return fd;
+  io->close(io->context, fd);
+  io->unlink(io->context, path);
+  return result;
+}
+
 // Everything that must be on disk before the first answer from this segment: its header, its name.
-static int write_header(struct journal *journal, int fd, struct journal_segment_header *header) {
+static int write_header(struct journal *journal, int fd, const struct journal_segment_header *header,
+                        const char *spare) {
   const struct journal_io *io = journal->io;
   uint8_t block[JOURNAL_SEGMENT_HEADER_BYTES];
   journal_format_segment(header, block);
@@ -48,14 +83,14 @@ static int write_header(struct journal *journal, int fd, struct journal_segment_
   if (written != (ssize_t)sizeof(block)) return written < 0 ? (int)written : -ENOSPC;
   int result = io->datasync(io->context, fd);
   if (result < 0) metrics_add(journal->sync_errors_metric, 1);
+  char path[JOURNAL_PATH_MAX];
+  journal_segment_path(journal, header->first_sequence, path);
+  if (result == 0 && spare) result = io->rename(io->context, spare, path);
   if (result == 0) result = io->sync_directory(io->context, journal->directory);
   return result;
 }
 
-int journal_segment_create(struct journal *journal, uint64_t record_bytes) {
-  ASSERT(journal->active_fd < 0);
-  const struct journal_io *io = journal->io;
-  uint64_t now = clock_wall_ns(journal->options.clock);
+static struct journal_segment_header new_header(struct journal *journal) {
   mutex_lock(&journal->mutex);
   uint64_t durable = journal->durable_sequence;
   mutex_unlock(&journal->mutex);
@@ -63,27 +98,33 @@ int journal_segment_create(struct journal *journal, uint64_t record_bytes) {
       .first_sequence = journal->next_sequence > journal->last_name ? journal->next_sequence : journal->last_name + 1,
       .prev_end_sequence = durable > journal->prev_end_floor ? durable : journal->prev_end_floor,
       .salt = random_u64(),
-      .created_ns = now,
+      .created_ns = clock_wall_ns(journal->options.clock),
   };
   memcpy(header.store_uuid, journal->store_uuid, sizeof(header.store_uuid));
-  char path[JOURNAL_PATH_MAX];
+  return header;
+}
+
+int journal_segment_create(struct journal *journal, uint64_t record_bytes) {
+  ASSERT(journal->active_fd < 0);
+  const struct journal_io *io = journal->io;
+  struct journal_segment_header header = new_header(journal);
+  char path[JOURNAL_PATH_MAX], opened[JOURNAL_PATH_MAX];
   journal_segment_path(journal, header.first_sequence, path);
+  memcpy(opened, path, sizeof(path));
   uint64_t capacity = JOURNAL_SEGMENT_HEADER_BYTES + record_bytes;
   if (capacity < journal->segment_bytes) capacity = journal->segment_bytes;
 
-  int fd = io->open(io->context, path, O_RDWR | O_CREAT | O_EXCL, 0600);
-  if (fd == -EEXIST) journal->last_name = header.first_sequence;
+  int fd = open_file(journal, capacity, opened, &header.written_over);
+  if (fd < 0 && fd != -EEXIST) return fd;
+  journal->last_name = header.first_sequence; // it may survive a failure from here on: never used again
   if (fd < 0) return fd;
-  int result = io->reserve(io->context, fd, 0, (off_t)capacity);
-  if (result == 0) {
-    journal->last_name = header.first_sequence; // it may survive a failure from here on: never used again
-    result = write_header(journal, fd, &header);
-  }
+  int result = write_header(journal, fd, &header, header.written_over ? opened : NULL);
   struct journal_segment_state segment = {.first_sequence = header.first_sequence,
                                           .end = JOURNAL_SEGMENT_HEADER_BYTES,
                                           .salt = header.salt,
-                                          .first_received_ns = now,
-                                          .last_received_ns = now};
+                                          .first_received_ns = header.created_ns,
+                                          .last_received_ns = header.created_ns,
+                                          .written_over = header.written_over};
   if (result == 0) {
     mutex_lock(&journal->mutex);
     if (!journal_segment_add(journal, &segment)) result = -ENOMEM;
@@ -91,7 +132,8 @@ int journal_segment_create(struct journal *journal, uint64_t record_bytes) {
   }
   if (result < 0) {
     io->close(io->context, fd);
-    if (io->unlink(io->context, path) < 0) journal->last_name = header.first_sequence;
+    // A spare that has no segment's name yet is all there is of it: that name may be another file's.
+    if (io->unlink(io->context, opened) == -ENOENT && header.written_over) io->unlink(io->context, path);
     return result;
   }
   journal->active_fd = fd;
