@@ -24,7 +24,7 @@ enum status decompress(enum encoding encoding, struct slice input, struct buffer
 
 // Appends a gzip member (level 1). For replies to clients that asked for it, and for outgoing requests.
 enum status compress_gzip(struct slice input, struct buffer *out);
-// Appends one zstd frame with content size, at a fast level. For the journal.
+// Appends one zstd frame with content size (level 1).
 enum status compress_zstd(struct slice input, struct buffer *out);
 // One zstd frame made by compress_zstd into exactly out_len bytes. STATUS_CORRUPT when it does not fit or decode.
 enum status decompress_zstd_exact(struct slice input, uint8_t *out, size_t out_len);

@@ -138,6 +138,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
   kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_ALWAYS;
   kept.gather_ns = KEPT_GATHER_NS;
   kept.expected_wait_ns = 0;
+  kept.dense = true;
   kept.spare_segments_max = 0; // it is deleted from by age, a segment in hours
   kept.bytes_max = options->journal_kept_max_bytes;
   return request_store_open(&(struct request_store_options){.kept = kept, .intake = collector->intake_journal},

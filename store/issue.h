@@ -71,7 +71,7 @@ struct issue_event {
   uint32_t tag_count;
   struct slice grouping; // JSON without line feeds
   struct slice document; // JSON
-  // Instead of both: grouping, a line feed and document as one frame of compress_zstd, as they are stored.
+  // Instead of both: grouping, a line feed and document as one block of base/block, as they are stored.
   struct slice compressed;
   uint64_t compressed_raw_bytes;
 };

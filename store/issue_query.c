@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "base/decompress.h"
+#include "base/block.h"
 #include "store/issue_part.h"
 
 #define HOUR_NS            (UINT64_C(3600) * NS_PER_S)
@@ -355,7 +355,7 @@ bool issue_query_document(struct connection *reader, int64_t row, struct buffer 
   uint64_t bytes = statement_u64(&select, 0);
   buffer_clear(text);
   uint8_t *out = bytes <= DOCUMENT_BYTES_MAX ? buffer_reserve(text, (size_t)bytes) : NULL;
-  enum status status = out ? decompress_zstd_exact(statement_blob(&select, 1), out, (size_t)bytes) : STATUS_TOO_LARGE;
+  enum status status = out ? block_decompress(statement_blob(&select, 1), out, (size_t)bytes) : STATUS_TOO_LARGE;
   statement_reset(&select);
   if (status != STATUS_OK) {
     connection_fail(reader, status == STATUS_CORRUPT ? STATUS_INTERNAL : status, "the event's document cannot be read");

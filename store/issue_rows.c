@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An event's document is stored as one zstd frame of: the grouping variants as JSON, a line feed, the event as JSON.
+// An event's document is stored as one block (base/block) of: the grouping variants as JSON, a line feed, the event as JSON.
 #include "store/issue_rows.h"
 
-#include "base/decompress.h"
+#include "base/block.h"
 #include "store/issue_batch.h"
 
 void issue_rows_init(struct issue_rows *rows) {
@@ -79,7 +79,7 @@ static struct slice compress(struct issue_rows *rows, const struct issue_event *
   buffer_append_byte(&rows->text, '\n');
   buffer_append_slice(&rows->text, event->document);
   *out_raw_bytes = rows->text.len;
-  enum status status = compress_zstd(buffer_slice(&rows->text), &rows->compressed);
+  enum status status = block_compress(BLOCK_FAST, buffer_slice(&rows->text), &rows->compressed);
   return status == STATUS_OK && !rows->text.failed ? buffer_slice(&rows->compressed) : (struct slice){0};
 }
 

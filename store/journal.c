@@ -14,7 +14,8 @@
 //
 //   header, 72 bytes at 0 and a copy at 2048       record header, 80 bytes; records begin at multiples of 8
 //      0  u64 magic                                   0  u32 magic
-//      8  u32 version                                 4  u8 version, u8 kind, u8 compression (0 none, 1 zstd), u8 zero
+//      8  u32 version                                 4  u8 version, u8 kind, u8 compression (0 none, 1 a block), u8
+//      zero
 //     12  u32 flags: 1 the file held another segment   8  u64 sequence
 //     16  16  store uuid                             16  u64 origin sequence
 //     32  u64 first sequence (its name)              24  u64 received, ns since 1970
@@ -75,7 +76,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "base/decompress.h"
+#include "base/block.h"
 #include "base/hash.h"
 #include "store/journal_internal.h"
 
@@ -220,17 +221,17 @@ void journal_close(struct journal *journal) {
 // --- appending -------------------------------------------------------------------------------------------------------
 
 // Appends the body to the block, compressed where that saves a sixteenth. Says which through the header.
-static enum status put_body(const struct journal_entry *entry, struct buffer *block,
+static enum status put_body(const struct journal_entry *entry, enum block_codec codec, struct buffer *block,
                             struct journal_record_header *header) {
   size_t start = block->len;
   header->raw_bytes = entry->body.len;
   header->compression = JOURNAL_BODY_RAW;
   if (entry->body_is_stored_form) {
     header->raw_bytes = entry->body_raw_bytes;
-    if (entry->body_raw_bytes != entry->body.len) header->compression = JOURNAL_BODY_ZSTD;
-  } else if (entry->body.len >= COMPRESS_BYTES_MIN && compress_zstd(entry->body, block) == STATUS_OK &&
+    if (entry->body_raw_bytes != entry->body.len) header->compression = JOURNAL_BODY_BLOCK;
+  } else if (entry->body.len >= COMPRESS_BYTES_MIN && block_compress(codec, entry->body, block) == STATUS_OK &&
              block->len - start <= entry->body.len - entry->body.len / 16) {
-    header->compression = JOURNAL_BODY_ZSTD;
+    header->compression = JOURNAL_BODY_BLOCK;
     return STATUS_OK;
   }
   block->len = start;
@@ -238,7 +239,7 @@ static enum status put_body(const struct journal_entry *entry, struct buffer *bl
 }
 
 // The queue's head and the record's bytes in one block of memory. NULL without memory.
-static struct journal_pending *build(const struct journal_entry *entry) {
+static struct journal_pending *build(const struct journal_entry *entry, enum block_codec codec) {
   static const uint8_t zeros[8];
   size_t before_section = sizeof(struct journal_pending) + JOURNAL_RECORD_HEADER_BYTES;
   size_t need = before_section + entry->section.len + entry->body.len;
@@ -256,7 +257,7 @@ static struct journal_pending *build(const struct journal_entry *entry) {
       .item_count = entry->item_count,
       .section_bytes = (uint32_t)entry->section.len,
   };
-  if (buffer_append_slice(&block, entry->section) || put_body(entry, &block, &header)) {
+  if (buffer_append_slice(&block, entry->section) || put_body(entry, codec, &block, &header)) {
     buffer_finish(&block);
     return NULL;
   }
@@ -348,7 +349,8 @@ static enum status append(struct journal *journal, struct journal_pending *pendi
 enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack,
                            void *context, struct error *error) {
   enum status status = look(journal, entry, error);
-  struct journal_pending *pending = status == STATUS_OK ? build(entry) : NULL;
+  enum block_codec codec = journal->options.dense ? BLOCK_DENSE : BLOCK_FAST;
+  struct journal_pending *pending = status == STATUS_OK ? build(entry, codec) : NULL;
   if (pending) {
     pending->ack = ack;
     pending->context = context;
@@ -516,7 +518,7 @@ enum status journal_record_body(const struct journal_record *record, struct buff
   if (record->body_raw_bytes > scratch->max_bytes) return STATUS_TOO_LARGE;
   uint8_t *to = buffer_reserve(scratch, (size_t)record->body_raw_bytes);
   if (!to) return STATUS_TOO_LARGE;
-  enum status status = decompress_zstd_exact(record->body_stored, to, (size_t)record->body_raw_bytes);
+  enum status status = block_decompress(record->body_stored, to, (size_t)record->body_raw_bytes);
   if (status != STATUS_OK) return status;
   scratch->len = (size_t)record->body_raw_bytes;
   *out_body = buffer_slice(scratch);

@@ -38,6 +38,7 @@ struct journal_options {
   // The same for a journal whose appenders do wait: a commit waits at most this long, and only while records that
   // journal_expect announced are still being made. 0: never.
   uint64_t expected_wait_ns;
+  bool dense;                  // bodies are compressed for size (zstd), not for speed (LZ4)
   uint64_t segment_bytes_max;  // default 64 MiB; a larger record gets a segment of its own
   uint32_t spare_segments_max; // deleted segments whose files are kept to be written over: journal_spare; at most 8
   uint32_t segment_keys_max;   // roll when note_keys passed this many since the segment began; 0: no limit
@@ -68,9 +69,9 @@ enum status journal_open(const struct journal_options *options, struct journal *
 // Writes and syncs what is pending, answers it, ends the writer. Readers must be closed before.
 void journal_close(struct journal *journal);
 
-// One record to append. Slices are borrowed for the call only. The body is compressed (zstd) on the calling thread
-// where that pays. `section` is a small uncompressed block beside the body that readers get without decompressing (the
-// facts of processor/facts).
+// One record to append. Slices are borrowed for the call only. The body is compressed (base/block) on the calling
+// thread where that pays. `section` is a small uncompressed block beside the body that readers get without
+// decompressing (the facts of processor/facts).
 struct journal_entry {
   enum journal_kind kind;
   uint32_t project;
@@ -147,7 +148,7 @@ struct journal_record {
   struct journal_location location;
   struct slice section;
   struct slice body_stored; // as on disk
-  bool body_compressed;
+  bool body_compressed;     // to a block of base/block
   uint64_t body_raw_bytes;
 };
 

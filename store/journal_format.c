@@ -101,7 +101,7 @@ bool journal_format_read_record(const uint8_t *bytes, uint64_t salt, struct jour
       .section_check = little_endian_get_u64(bytes + 56),
       .body_check = little_endian_get_u64(bytes + 64),
   };
-  if (header.sequence == 0 || header.sequence > JOURNAL_SEQUENCE_MAX || header.compression > JOURNAL_BODY_ZSTD)
+  if (header.sequence == 0 || header.sequence > JOURNAL_SEQUENCE_MAX || header.compression > JOURNAL_BODY_BLOCK)
     return false;
   if (header.compression == JOURNAL_BODY_RAW && header.raw_bytes != header.stored_bytes) return false;
   *out_header = header;

@@ -17,7 +17,7 @@
 #define JOURNAL_SPARES_MAX           8u
 #define JOURNAL_SEQUENCE_MAX         (UINT64_C(1) << 62) // out of reach for ages; beyond it is damage
 
-enum { JOURNAL_BODY_RAW = 0, JOURNAL_BODY_ZSTD = 1 };
+enum { JOURNAL_BODY_RAW = 0, JOURNAL_BODY_BLOCK = 1 };
 
 // --- journal_format: drawn at the top of journal.c ------------------------------------------------------------------
 

@@ -183,7 +183,7 @@ static void fill_record(const struct journal_record_header *header, struct journ
       .location = location,
       .section = slice_make(section, header->section_bytes),
       .body_stored = slice_make(section + header->section_bytes, header->stored_bytes),
-      .body_compressed = header->compression == JOURNAL_BODY_ZSTD,
+      .body_compressed = header->compression == JOURNAL_BODY_BLOCK,
       .body_raw_bytes = header->raw_bytes,
   };
 }

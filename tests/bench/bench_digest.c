@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/block.h"
 #include "base/clock.h"
 #include "base/decompress.h"
 #include "base/log.h"
@@ -61,7 +62,7 @@ static void run_digest(struct bench *bench, uint32_t i) {
 
 static void run_compress(struct bench *bench, uint32_t i) {
   buffer_clear(&bench->scratch);
-  ASSERT(compress_zstd(buffer_slice(&bench->body[i]), &bench->scratch) == STATUS_OK);
+  ASSERT(block_compress(BLOCK_FAST, buffer_slice(&bench->body[i]), &bench->scratch) == STATUS_OK);
 }
 
 static void measure(const char *name, struct bench *bench, void (*run)(struct bench *bench, uint32_t i),
