@@ -108,8 +108,8 @@ bool journal_format_read_record(const uint8_t *bytes, uint64_t salt, struct jour
   return true;
 }
 
-bool journal_format_is_record_mark(const uint8_t *bytes) {
-  return little_endian_get_u32(bytes) == RECORD_MAGIC;
+uint64_t journal_format_peek_sequence(const uint8_t *bytes) {
+  return little_endian_get_u32(bytes) == RECORD_MAGIC ? little_endian_get_u64(bytes + 8) : 0;
 }
 
 uint64_t journal_format_record_bytes(const struct journal_record_header *header) {

@@ -48,8 +48,8 @@ void journal_format_record(const struct journal_record_header *header, uint8_t *
 void journal_format_finish_record(uint8_t *bytes, uint64_t sequence, uint64_t salt);
 // False unless these are the JOURNAL_RECORD_HEADER_BYTES of a sound header of the segment with `salt`.
 bool journal_format_read_record(const uint8_t *bytes, uint64_t salt, struct journal_record_header *out_header);
-// Do these 4 bytes look like the beginning of a record, of whichever segment?
-bool journal_format_is_record_mark(const uint8_t *bytes);
+// Do these 16 bytes look like the beginning of a record, of whichever segment? Then its sequence, else 0.
+uint64_t journal_format_peek_sequence(const uint8_t *bytes);
 // Header, section, body and padding.
 uint64_t journal_format_record_bytes(const struct journal_record_header *header);
 

@@ -221,17 +221,20 @@ static uint64_t written_bytes(struct journal *journal, int fd, uint64_t from, ui
   return written;
 }
 
-// In a file that was written over: the bytes of a record that had begun at `from`, up to the next record's mark, of
-// whichever life of the file.
-static uint64_t begun_bytes(struct journal *journal, int fd, uint64_t from, uint64_t end) {
-  uint8_t chunk[4096];
-  for (uint64_t offset = from; offset < end; offset += sizeof(chunk)) {
+// In a file that was written over: the bytes of a record that had begun at `from`, up to where the next one begins, of
+// whichever life of the file. Records of a former life have lower sequences than the segment.
+static uint64_t begun_bytes(struct journal *journal, const struct journal_segment_state *segment, int fd,
+                            uint64_t from) {
+  uint8_t chunk[4096 + 16];
+  uint64_t end = segment->end;
+  for (uint64_t offset = from; offset + 16 <= end; offset += 4096) {
     size_t want = end - offset < sizeof(chunk) ? (size_t)(end - offset) : sizeof(chunk);
     ssize_t got = journal->io->pread(journal->io->context, fd, chunk, want, (off_t)offset);
-    for (size_t at = 0; got > 0 && at + 4 <= (size_t)got; at += 8) { // records begin at multiples of 8, as `from` does
-      bool first = offset + at == from, mark = journal_format_is_record_mark(chunk + at);
-      if (first && !mark) return 0;
-      if (!first && mark) return offset + at - from;
+    for (size_t at = 0; got >= 16 && at <= (size_t)got - 16;
+         at += 8) { // records begin at multiples of 8, as `from` does
+      uint64_t sequence = journal_format_peek_sequence(chunk + at);
+      if (offset + at == from && sequence < segment->first_sequence) return 0; // another life's, or nothing
+      if (offset + at > from && sequence > 0) return offset + at - from;
     }
     if (got < (ssize_t)want) break;
   }
@@ -240,8 +243,8 @@ static uint64_t begun_bytes(struct journal *journal, int fd, uint64_t from, uint
 
 static void cut_tail(struct journal *journal, struct journal_segment_state *segment, int fd, uint64_t end) {
   const struct journal_io *io = journal->io;
-  uint64_t written = segment->written_over ? begun_bytes(journal, fd, end, segment->end)
-                                           : written_bytes(journal, fd, end, segment->end);
+  uint64_t written =
+      segment->written_over ? begun_bytes(journal, segment, fd, end) : written_bytes(journal, fd, end, segment->end);
   uint64_t last = segment->last_sequence ? segment->last_sequence : segment->first_sequence - 1;
   if (written > 0) {
     journal_quarantine_range(journal, segment->first_sequence, end, written, "torn tail");

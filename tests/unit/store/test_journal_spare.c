@@ -138,9 +138,14 @@ static void what_was_there_before_is_no_damage(void **state) {
   die_and_open("", 0, 0);
 }
 
+static void nor_where_one_of_its_records_begins(void **state) {
+  (void)state;
+  die_and_open("\xe5\xa1\xd1\xc0\x01\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00", 16, 0); // sequence 1
+}
+
 static void a_record_that_had_begun_is_set_aside(void **state) {
   (void)state;
-  die_and_open("\xe5\xa1\xd1\xc0\x01\x01\x00\x00torn off", 16, 1);
+  die_and_open("\xe5\xa1\xd1\xc0\x01\x01\x00\x00\x00\x00\x00\x01\x00\x00\x00\x00", 16, 1); // its sequence is high
 }
 
 static void a_file_that_is_being_read_is_left_alone(void **state) {
@@ -215,9 +220,13 @@ static void none_are_kept_unless_wanted(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(deleted_segments_are_written_over),    cmocka_unit_test(what_was_there_before_is_no_damage),
-      cmocka_unit_test(a_record_that_had_begun_is_set_aside), cmocka_unit_test(a_file_that_is_being_read_is_left_alone),
-      cmocka_unit_test(spares_leave_when_room_is_needed),     cmocka_unit_test(none_are_kept_unless_wanted),
+      cmocka_unit_test(deleted_segments_are_written_over),
+      cmocka_unit_test(what_was_there_before_is_no_damage),
+      cmocka_unit_test(nor_where_one_of_its_records_begins),
+      cmocka_unit_test(a_record_that_had_begun_is_set_aside),
+      cmocka_unit_test(a_file_that_is_being_read_is_left_alone),
+      cmocka_unit_test(spares_leave_when_room_is_needed),
+      cmocka_unit_test(none_are_kept_unless_wanted),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
