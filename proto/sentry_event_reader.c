@@ -43,6 +43,18 @@ struct json_value sentry_event_reader_member(struct json_value object, const cha
   return sentry_event_reader_has(value) ? value : json_get(object, legacy_name);
 }
 
+void sentry_event_reader_members(struct json_value object, uint32_t (*place_of)(struct slice name), uint32_t count,
+                                 struct json_value *out_values) {
+  memset(out_values, 0, count * sizeof(*out_values));
+  if (json_type_of(object) != JSON_OBJECT) return;
+  struct slice name;
+  struct json_value value;
+  for (struct json_iter iter = json_iterate(object); json_object_next(&iter, &name, &value);) {
+    uint32_t place = place_of(name);
+    if (place < count && !json_is_present(out_values[place])) out_values[place] = value;
+  }
+}
+
 // Bytes that hold the first `chars` code points.
 static size_t bytes_of_chars(struct slice text, uint32_t chars) {
   size_t at = 0;

@@ -37,6 +37,11 @@ void sentry_event_reader_note(struct sentry_event_reader *reader, const char *na
 bool sentry_event_reader_has(struct json_value value);
 // The first of two names a member may have: today's and the one old SDKs send.
 struct json_value sentry_event_reader_member(struct json_value object, const char *name, const char *legacy_name);
+// The members of an object that are asked for, in one pass over it: place_of says where in out_values (of `count`) a
+// name belongs, `count` or more for a name that nobody asks for. Of two with one name the first counts, as json_get has
+// it; what is missing is no value.
+void sentry_event_reader_members(struct json_value object, uint32_t (*place_of)(struct slice name), uint32_t count,
+                                 struct json_value *out_values);
 
 // Text of at most chars_max code points, the cut marked by "..."; strings as they are, numbers in decimal, booleans as
 // "True" and "False" (Sentry's spelling). Objects and arrays are noted as `name` and give an empty slice.

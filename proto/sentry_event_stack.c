@@ -5,6 +5,8 @@
 // because both ends of a stack say more than its recursion does.
 #include "proto/sentry_event_stack.h"
 
+#include <stddef.h>
+
 #define TYPE_CHARS_MAX   256
 #define VALUE_CHARS_MAX  8192
 #define SYMBOL_CHARS_MAX 512
@@ -61,37 +63,90 @@ static void read_frame_data(struct sentry_event_reader *reader, struct json_valu
   }
 }
 
-static void read_frame(struct sentry_event_reader *reader, struct json_value value, struct sentry_frame *frame) {
-  const struct {
-    const char *name;
-    struct slice *text;
-    uint32_t chars_max;
-  } texts[] = {
-      {"function", &frame->function, SYMBOL_CHARS_MAX},
-      {"raw_function", &frame->raw_function, SYMBOL_CHARS_MAX},
-      {"symbol", &frame->symbol, SYMBOL_CHARS_MAX},
-      {"module", &frame->module, SYMBOL_CHARS_MAX},
-      {"package", &frame->package, SYMBOL_CHARS_MAX},
-      {"filename", &frame->filename, SYMBOL_CHARS_MAX},
-      {"abs_path", &frame->abs_path, SYMBOL_CHARS_MAX},
-      {"platform", &frame->platform, SHORT_CHARS_MAX},
-      {"context_line", &frame->context_line, LINE_CHARS_MAX},
-      {"instruction_addr", &frame->instruction_addr, SHORT_CHARS_MAX},
-  };
-  for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-    *texts[i].text =
-        sentry_event_reader_text(reader, json_get(value, texts[i].name), texts[i].name, texts[i].chars_max);
+// The members of a frame; those that are text come first, in the order of `frame_texts`.
+enum frame_member {
+  FRAME_FUNCTION,
+  FRAME_RAW_FUNCTION,
+  FRAME_SYMBOL,
+  FRAME_MODULE,
+  FRAME_PACKAGE,
+  FRAME_FILENAME,
+  FRAME_ABS_PATH,
+  FRAME_PLATFORM,
+  FRAME_CONTEXT_LINE,
+  FRAME_INSTRUCTION_ADDR,
+  FRAME_TEXTS,
+  FRAME_LINENO = FRAME_TEXTS,
+  FRAME_COLNO,
+  FRAME_IN_APP,
+  FRAME_PRE_CONTEXT,
+  FRAME_POST_CONTEXT,
+  FRAME_VARS,
+  FRAME_DATA,
+  FRAME_MEMBERS
+};
+
+static const struct {
+  const char *name;
+  size_t offset; // in struct sentry_frame
+  uint32_t chars_max;
+} frame_texts[FRAME_TEXTS] = {
+    [FRAME_FUNCTION] = {"function", offsetof(struct sentry_frame, function), SYMBOL_CHARS_MAX},
+    [FRAME_RAW_FUNCTION] = {"raw_function", offsetof(struct sentry_frame, raw_function), SYMBOL_CHARS_MAX},
+    [FRAME_SYMBOL] = {"symbol", offsetof(struct sentry_frame, symbol), SYMBOL_CHARS_MAX},
+    [FRAME_MODULE] = {"module", offsetof(struct sentry_frame, module), SYMBOL_CHARS_MAX},
+    [FRAME_PACKAGE] = {"package", offsetof(struct sentry_frame, package), SYMBOL_CHARS_MAX},
+    [FRAME_FILENAME] = {"filename", offsetof(struct sentry_frame, filename), SYMBOL_CHARS_MAX},
+    [FRAME_ABS_PATH] = {"abs_path", offsetof(struct sentry_frame, abs_path), SYMBOL_CHARS_MAX},
+    [FRAME_PLATFORM] = {"platform", offsetof(struct sentry_frame, platform), SHORT_CHARS_MAX},
+    [FRAME_CONTEXT_LINE] = {"context_line", offsetof(struct sentry_frame, context_line), LINE_CHARS_MAX},
+    [FRAME_INSTRUCTION_ADDR] = {"instruction_addr", offsetof(struct sentry_frame, instruction_addr), SHORT_CHARS_MAX},
+};
+
+static uint32_t frame_member_of(struct slice name) {
+  switch (name.len) {
+  case 4:
+    if (slice_equal_cstr(name, "vars")) return FRAME_VARS;
+    return slice_equal_cstr(name, "data") ? FRAME_DATA : FRAME_MEMBERS;
+  case 5: return slice_equal_cstr(name, "colno") ? FRAME_COLNO : FRAME_MEMBERS;
+  case 6:
+    if (slice_equal_cstr(name, "module")) return FRAME_MODULE;
+    if (slice_equal_cstr(name, "lineno")) return FRAME_LINENO;
+    if (slice_equal_cstr(name, "in_app")) return FRAME_IN_APP;
+    return slice_equal_cstr(name, "symbol") ? FRAME_SYMBOL : FRAME_MEMBERS;
+  case 7: return slice_equal_cstr(name, "package") ? FRAME_PACKAGE : FRAME_MEMBERS;
+  case 8:
+    if (slice_equal_cstr(name, "function")) return FRAME_FUNCTION;
+    if (slice_equal_cstr(name, "filename")) return FRAME_FILENAME;
+    if (slice_equal_cstr(name, "abs_path")) return FRAME_ABS_PATH;
+    return slice_equal_cstr(name, "platform") ? FRAME_PLATFORM : FRAME_MEMBERS;
+  case 11: return slice_equal_cstr(name, "pre_context") ? FRAME_PRE_CONTEXT : FRAME_MEMBERS;
+  case 12:
+    if (slice_equal_cstr(name, "post_context")) return FRAME_POST_CONTEXT;
+    if (slice_equal_cstr(name, "context_line")) return FRAME_CONTEXT_LINE;
+    return slice_equal_cstr(name, "raw_function") ? FRAME_RAW_FUNCTION : FRAME_MEMBERS;
+  case 16: return slice_equal_cstr(name, "instruction_addr") ? FRAME_INSTRUCTION_ADDR : FRAME_MEMBERS;
+  default: return FRAME_MEMBERS;
   }
-  frame->line = sentry_event_reader_u32(json_get(value, "lineno"));
-  frame->column = sentry_event_reader_u32(json_get(value, "colno"));
-  struct json_value in_app = json_get(value, "in_app");
+}
+
+static void read_frame(struct sentry_event_reader *reader, struct json_value value, struct sentry_frame *frame) {
+  struct json_value members[FRAME_MEMBERS];
+  sentry_event_reader_members(value, frame_member_of, FRAME_MEMBERS, members);
+  for (size_t i = 0; i < FRAME_TEXTS; i++) {
+    if (!json_is_present(members[i])) continue;
+    struct slice text = sentry_event_reader_text(reader, members[i], frame_texts[i].name, frame_texts[i].chars_max);
+    memcpy((char *)frame + frame_texts[i].offset, &text, sizeof(text));
+  }
+  frame->line = sentry_event_reader_u32(members[FRAME_LINENO]);
+  frame->column = sentry_event_reader_u32(members[FRAME_COLNO]);
+  struct json_value in_app = members[FRAME_IN_APP];
   if (json_type_of(in_app) == JSON_BOOL) frame->in_app = json_bool(in_app) ? SENTRY_IN_APP_YES : SENTRY_IN_APP_NO;
-  frame->pre_context_json = sentry_event_reader_json(reader, json_get(value, "pre_context"));
-  frame->post_context_json = sentry_event_reader_json(reader, json_get(value, "post_context"));
-  frame->vars_json = sentry_event_reader_json(reader, json_get(value, "vars"));
-  struct json_value data = json_get(value, "data");
-  frame->data_json = sentry_event_reader_json(reader, data);
-  read_frame_data(reader, data, frame);
+  frame->pre_context_json = sentry_event_reader_json(reader, members[FRAME_PRE_CONTEXT]);
+  frame->post_context_json = sentry_event_reader_json(reader, members[FRAME_POST_CONTEXT]);
+  frame->vars_json = sentry_event_reader_json(reader, members[FRAME_VARS]);
+  frame->data_json = sentry_event_reader_json(reader, members[FRAME_DATA]);
+  read_frame_data(reader, members[FRAME_DATA], frame);
   normalise_paths(frame);
 }
 

@@ -72,18 +72,17 @@ struct slice sentry_service_of_log_record(struct json_value record) {
   return own.len > 0 ? own : sentry_service_of_release(attribute_of(attributes, "sentry.release"));
 }
 
+struct slice sentry_service_of_members(struct json_value tags, struct json_value contexts, struct json_value release) {
+  struct slice name = tag_of(tags, "service");
+  if (name.len == 0) name = tag_of(tags, "service.name");
+  if (name.len == 0) name = name_of_resource(json_get(json_get(contexts, "otel"), "resource"));
+  if (name.len == 0) name = name_of_resource(json_get(json_get(contexts, "trace"), "data"));
+  if (name.len == 0) name = text_of(json_get(contexts, "app"), "app_name");
+  return name.len > 0 ? name : sentry_service_of_release(json_string(release));
+}
+
 struct slice sentry_service_of_event(struct json_value event) {
-  struct json_value tags = json_get(event, "tags"), contexts = json_get(event, "contexts");
+  struct json_value contexts = json_get(event, "contexts");
   if (json_type_of(contexts) != JSON_OBJECT) contexts = json_get(event, "sentry.interfaces.Contexts");
-  const struct slice found[] = {
-      tag_of(tags, "service"),
-      tag_of(tags, "service.name"),
-      name_of_resource(json_get(json_get(contexts, "otel"), "resource")),
-      name_of_resource(json_get(json_get(contexts, "trace"), "data")),
-      text_of(json_get(contexts, "app"), "app_name"),
-  };
-  for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) {
-    if (found[i].len > 0) return found[i];
-  }
-  return sentry_service_of_release(json_string(json_get(event, "release")));
+  return sentry_service_of_members(json_get(event, "tags"), contexts, json_get(event, "release"));
 }

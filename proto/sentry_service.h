@@ -17,6 +17,8 @@
 
 // 1 to 4 of an event or a transaction.
 struct slice sentry_service_of_event(struct json_value event);
+// The same for who has the event's members at hand.
+struct slice sentry_service_of_members(struct json_value tags, struct json_value contexts, struct json_value release);
 // 1 and 4 of a log record in OTLP's JSON form, which came without a resource.
 struct slice sentry_service_of_log_record(struct json_value record);
 // 4: what is in front of the last '@', if there is something behind it and a letter in it.
