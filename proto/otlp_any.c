@@ -75,8 +75,8 @@ enum status otlp_any_report(const struct otlp_fault *fault, struct error *error)
 
 // Arrays and key-value lists can be wide without a limit on attributes being met, so their members count as attributes.
 static bool count_attribute(struct otlp_scan *scan, const uint8_t *at) {
-  if (scan->attribute_count < scan->limits->attributes_max) {
-    scan->attribute_count++;
+  if (scan->attributes_left > 0) {
+    scan->attributes_left--;
     return true;
   }
   otlp_any_fault(scan, STATUS_TOO_LARGE, "more attributes than the limit", at);
@@ -162,8 +162,10 @@ static inline uint32_t key_slot(struct slice key) {
 }
 static_assert(OTLP_KEY_MEMORY_SLOTS == 256, "key_slot makes 8 bits");
 
+#define HEAD_BYTES 3 // of a remembered head that are not the key: tag and length before it, a tag behind
+
 static inline bool is_known(const struct otlp_known_key *known, struct slice key) {
-  return known->len == key.len && key.len > 0 && key_equal(known->key, key.ptr, key.len);
+  return known->head_len == key.len + HEAD_BYTES && key.len > 0 && key_equal(known->head + 2, key.ptr, key.len);
 }
 
 // Two places for each key, so that two that are used side by side do not push each other out. NULL: not known.
@@ -181,12 +183,15 @@ __attribute__((noinline)) static void judge_unknown(const struct otlp_scan *scan
     memory->met = true;
   } else if (key.len <= OTLP_KEY_MEMORY_KEY_BYTES) {
     uint32_t slot = key_slot(key);
-    if (memory->known[slot].len > 0) slot ^= 1;
+    if (memory->known[slot].head_len > 0) slot ^= 1;
     struct otlp_known_key *known = &memory->known[slot];
-    known->len = (uint8_t)key.len;
+    known->head_len = (uint8_t)(key.len + HEAD_BYTES);
     known->next = (uint8_t)slot;
     known->wanted = key_filter_has(scan->filter, key);
-    memcpy(known->key, key.ptr, key.len);
+    known->head[0] = WIRE_TAG(1, WIRE_BYTES);
+    known->head[1] = (uint8_t)key.len;
+    memcpy(known->head + 2, key.ptr, key.len);
+    known->head[2 + key.len] = WIRE_TAG(2, WIRE_BYTES);
   }
 }
 
@@ -433,4 +438,46 @@ struct otlp_attribute otlp_any_decode_key_value(struct slice message) {
     }
   }
   return attribute;
+}
+
+// Is a value of fewer than 128 bytes an ASCII string or a number, and nothing else?
+static inline bool is_simple(const uint8_t *value, size_t len) {
+  if (len < 2) return false;
+  if (value[0] == WIRE_TAG(1, WIRE_BYTES)) return value[1] == len - 2 && wire_block_is_ascii(value + 2, len - 2);
+  if (value[0] == WIRE_TAG(4, WIRE_FIXED64)) return len == 9;
+  if ((value[0] != WIRE_TAG(2, WIRE_VARINT) && value[0] != WIRE_TAG(3, WIRE_VARINT)) || len > 8) return false;
+  // All bytes of a varint but the last have the high bit; the tag has not.
+  const uint64_t mask = UINT64_C(0x8080808080808080) >> (8 * (8 - len));
+  return (le64toh(load64(value)) & mask) == ((mask >> 8) & ~UINT64_C(0x80));
+}
+
+// Nearly all the bytes of a request are read here, so this loop holds what it needs in registers:
+//
+//   4A len 0A n key… 12 m value…
+//          └── head ────┘
+const uint8_t *otlp_any_quick(struct otlp_scan *scan, enum otlp_owner owner, uint32_t field, const uint8_t *at,
+                              const uint8_t *end, uint32_t *count) {
+  struct otlp_key_memory *memory = scan->keys;
+  if (!memory) return at;
+  const uint8_t tag = (uint8_t)WIRE_TAG(field, WIRE_BYTES), *stop = end < scan->quick_end ? end : scan->quick_end;
+  const struct otlp_known_key *last = &memory->known[memory->last];
+  const uint32_t before = scan->attributes_left;
+  uint32_t left = before;
+  for (; at < stop && *at == tag && left > 0; left--) {
+    const size_t len = at[1];
+    const uint8_t *head = at + 2;
+    const struct otlp_known_key *known = &memory->known[last->next];
+    const size_t head_len = known->head_len, value_len = head[head_len];
+    if (len >= 0x80 || head_len + 1 + value_len != len || len > (size_t)(end - head) || head_len == 0) break;
+    if (!wire_block_equal(head, known->head, head_len) || !is_simple(head + head_len + 1, value_len)) break;
+    last = known;
+    at = head + len;
+    if (!known->wanted) continue;
+    struct otlp_attribute attribute = otlp_any_decode_key_value(slice_make(head, len));
+    scan->on_attribute(scan->context, owner, &attribute);
+  }
+  memory->last = (uint8_t)(last - memory->known);
+  scan->attributes_left = left;
+  *count += before - left;
+  return at;
 }

@@ -10,6 +10,7 @@
 
 #include "proto/otlp_scan.h"
 #include "proto/wire.h"
+#include "proto/wire_block.h"
 
 // Names of the known fields by number; NULL where a number is not one.
 struct otlp_message {
@@ -36,12 +37,20 @@ enum status otlp_any_report(const struct otlp_fault *fault, struct error *error)
 static inline const uint8_t *otlp_any_string(struct otlp_scan *scan, const uint8_t *at, const uint8_t *end,
                                              struct slice *out_text) {
   const uint8_t *next = wire_bytes(at, end, out_text);
+  if (next && next < scan->quick_end && wire_block_is_ascii(out_text->ptr, out_text->len)) return next;
   if (next && !wire_is_utf8(*out_text)) {
     otlp_any_fault(scan, STATUS_INVALID, "invalid UTF-8", out_text->ptr);
     return NULL;
   }
   return next;
 }
+
+// Takes attributes (field `field`, of 1 to 15) of the common form, one after the other, in place of wire_bytes,
+// otlp_any_check_key_value and the report to scan->on_attribute: the key that was expected next and a short ASCII
+// string or a number. `at` is before a tag; behind the last one taken, which may be none. *count grows by their number.
+const uint8_t *otlp_any_quick(struct otlp_scan *scan, enum otlp_owner owner, uint32_t field, const uint8_t *at,
+                              const uint8_t *end, uint32_t *count);
+#define OTLP_ANY_QUICK_BYTES (2 + 127 + WIRE_BLOCK_BYTES) // it reads at most, from a tag on
 
 // Validates a KeyValue message and counts it. *out_key is its key, the last one; *out_wanted says whether the scan has
 // a filter that lets it pass.

@@ -20,6 +20,7 @@
 #include "proto/wire.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define NOINLINE     __attribute__((noinline)) // each has its own registers
 #define MESSAGE(...)                                                                                                   \
   { .fields = (const char *const[]){__VA_ARGS__}, .count = COUNT(((const char *const[]){__VA_ARGS__})) }
 
@@ -150,7 +151,7 @@ static bool check_scope(struct otlp_scan *scan, struct slice message, bool repor
   return true;
 }
 
-static bool check_event(struct otlp_scan *scan, struct slice message, bool *out_exception) {
+NOINLINE static bool check_event(struct otlp_scan *scan, struct slice message, bool *out_exception) {
   const struct owner owner = {true, OTLP_OWNER_SPAN_EVENT};
   const uint8_t *at = message.ptr, *end = wire_end(message);
   struct slice name = {NULL, 0}, key;
@@ -174,7 +175,7 @@ static bool check_event(struct otlp_scan *scan, struct slice message, bool *out_
   return true;
 }
 
-static bool check_link(struct otlp_scan *scan, struct slice message) {
+NOINLINE static bool check_link(struct otlp_scan *scan, struct slice message) {
   const struct owner owner = {.reported = false};
   const uint8_t *at = message.ptr, *end = wire_end(message);
   struct slice content;
@@ -252,28 +253,38 @@ static const uint8_t *read_span_field(struct otlp_scan *scan, struct otlp_span *
   }
 }
 
-static bool is_zero(struct slice bytes) {
-  uint8_t seen = 0;
-  for (size_t i = 0; i < bytes.len; i++) seen |= bytes.ptr[i];
-  return seen == 0;
+// Not all zero.
+static inline bool is_trace_id(struct slice bytes) {
+  uint64_t words[2];
+  if (bytes.len != OTLP_TRACE_ID_BYTES) return false;
+  memcpy(words, bytes.ptr, sizeof words);
+  return (words[0] | words[1]) != 0;
 }
 
-static bool is_id(struct slice bytes, size_t len) {
-  return bytes.len == len && !is_zero(bytes);
+static inline bool is_span_id(struct slice bytes) {
+  uint64_t word;
+  if (bytes.len != OTLP_SPAN_ID_BYTES) return false;
+  memcpy(&word, bytes.ptr, sizeof word);
+  return word != 0;
 }
 
-static bool check_span(struct otlp_scan *scan, struct slice message, struct otlp_item *item) {
+NOINLINE static bool check_span(struct otlp_scan *scan, struct slice message, struct otlp_item *item) {
   struct otlp_span *span = &item->span;
   const uint8_t *at = message.ptr, *end = wire_end(message);
   *span = (struct otlp_span){.bytes = message};
   while (at != end) {
     const uint8_t *field = at;
     uint32_t tag = 0;
+    if (*at == WIRE_TAG(OTLP_SPAN_ATTRIBUTES, WIRE_BYTES)) {
+      at = otlp_any_quick(scan, OTLP_OWNER_SPAN, OTLP_SPAN_ATTRIBUTES, at, end, &span->attribute_count);
+      if (at == end) break;
+      field = at;
+    }
     at = wire_tag(at, end, &tag);
     if (at) at = read_span_field(scan, span, tag, at, end);
     if (!at) return otlp_any_fail(scan, &span_message, tag, field);
   }
-  item->ids_valid = is_id(span->trace_id, OTLP_TRACE_ID_BYTES) && is_id(span->span_id, OTLP_SPAN_ID_BYTES);
+  item->ids_valid = is_trace_id(span->trace_id) && is_span_id(span->span_id);
   return true;
 }
 
@@ -311,7 +322,7 @@ static const uint8_t *read_log_field(struct otlp_scan *scan, struct otlp_log *lo
   }
 }
 
-static bool check_log(struct otlp_scan *scan, struct slice message, struct otlp_item *item) {
+NOINLINE static bool check_log(struct otlp_scan *scan, struct slice message, struct otlp_item *item) {
   struct otlp_log *log = &item->log;
   const uint8_t *at = message.ptr, *end = wire_end(message);
   *log = (struct otlp_log){.bytes = message};
@@ -323,8 +334,8 @@ static bool check_log(struct otlp_scan *scan, struct slice message, struct otlp_
     if (!at) return otlp_any_fail(scan, &log_message, tag, field);
   }
   // An unusable id on a log means "not associated", not a fault.
-  if (!is_id(log->trace_id, OTLP_TRACE_ID_BYTES)) log->trace_id = (struct slice){NULL, 0};
-  if (!is_id(log->span_id, OTLP_SPAN_ID_BYTES)) log->span_id = (struct slice){NULL, 0};
+  if (!is_trace_id(log->trace_id)) log->trace_id = (struct slice){NULL, 0};
+  if (!is_span_id(log->span_id)) log->span_id = (struct slice){NULL, 0};
   item->ids_valid = true;
   return true;
 }
@@ -435,11 +446,14 @@ void otlp_scan_init(struct otlp_scan *scan, enum otlp_signal signal, struct slic
                     const struct otlp_limits *limits) {
   ASSERT(signal == OTLP_TRACES || signal == OTLP_LOGS);
   ASSERT(!limits || limits->depth_max <= OTLP_DEPTH_CEILING);
+  if (!limits) limits = &otlp_limits_default;
   *scan = (struct otlp_scan){
       .signal = signal,
-      .limits = limits ? limits : &otlp_limits_default,
+      .limits = limits,
       .payload = payload,
       .request_rest = payload,
+      .quick_end = payload.len > OTLP_ANY_QUICK_BYTES ? wire_end(payload) - OTLP_ANY_QUICK_BYTES : payload.ptr,
+      .attributes_left = limits->attributes_max,
   };
 }
 
@@ -447,11 +461,7 @@ enum status otlp_scan_next(struct otlp_scan *scan, struct otlp_item *out_item, s
   struct slice child;
   while (scan->fault.status == STATUS_OK) {
     if (next_child(&scan->scope_rest, &child)) {
-      struct otlp_item item;
-      if (take_item(scan, child, &item)) {
-        *out_item = item;
-        return STATUS_OK;
-      }
+      if (take_item(scan, child, out_item)) return STATUS_OK;
     } else if (next_child(&scan->resource_rest, &child)) {
       enter_scope(scan, child);
     } else if (scan->request_rest.len > 0) {

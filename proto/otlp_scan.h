@@ -157,20 +157,20 @@ typedef void (*otlp_attribute_fn)(void *context, enum otlp_owner owner, const st
 // that it is plain, that it is valid UTF-8, and whether the filter lets it pass.
 // One memory per thread, reused from scan to scan with the same filter; it copies the keys.
 #define OTLP_KEY_MEMORY_SLOTS     256
-#define OTLP_KEY_MEMORY_KEY_BYTES 61 // longer keys are judged each time
+#define OTLP_KEY_MEMORY_KEY_BYTES 58 // longer keys are judged each time
 typedef bool (*otlp_key_is_plain_fn)(const void *context, struct slice key);
 struct otlp_key_memory {
   otlp_key_is_plain_fn is_plain;
   const void *context;
   uint64_t number;
+  struct otlp_known_key {
+    uint8_t head[OTLP_KEY_MEMORY_KEY_BYTES + 3]; // of its attribute: tag, length, the key, tag of the value
+    uint8_t head_len;                            // 0: free
+    uint8_t next;                                // slot of the key that followed it last time
+    bool wanted;                                 // passes the scan's filter
+  } known[OTLP_KEY_MEMORY_SLOTS];
   bool met;     // a key that is not plain was met since otlp_key_memory_begin
   uint8_t last; // slot of the attribute key met last
-  struct otlp_known_key {
-    uint8_t len;  // 0: free
-    uint8_t next; // slot of the key that followed it last time
-    bool wanted;  // passes the scan's filter
-    uint8_t key[OTLP_KEY_MEMORY_KEY_BYTES];
-  } known[OTLP_KEY_MEMORY_SLOTS];
 };
 // Before each scan. What was remembered is forgotten when `number`, which names the judge's rules, has changed; a
 // zeroed memory remembers nothing.
@@ -195,7 +195,9 @@ struct otlp_scan {
   struct otlp_key_memory *keys; // NULL: keys are not judged
   // The rest is the scan's own.
   struct slice payload, request_rest, resource_rest, scope_rest, resource, scope;
-  uint32_t resource_count, scope_count, item_count, attribute_count; // met so far
+  const uint8_t *quick_end;                         // before it, blocks can be read (wire_block)
+  uint32_t resource_count, scope_count, item_count; // met so far
+  uint32_t attributes_left;                         // that may be met
   struct otlp_fault fault;
 };
 
@@ -203,9 +205,10 @@ struct otlp_scan {
 // filter, on_attribute and context afterwards where they are wanted.
 void otlp_scan_init(struct otlp_scan *scan, enum otlp_signal signal, struct slice payload,
                     const struct otlp_limits *limits);
-// STATUS_OK and an item; STATUS_END behind the last one (everything, empty resources too, has then been validated);
-// STATUS_INVALID with the field and the byte offset in `error` ("resource_spans.scope_spans.spans.name: invalid UTF-8
-// at byte 812"); STATUS_TOO_LARGE over items_max or attributes_max. Stays at END or the failure.
+// STATUS_OK and an item, which is written in place: it is not to be read after anything else. STATUS_END behind the
+// last one (everything, empty resources too, has then been validated); STATUS_INVALID with the field and the byte
+// offset in `error` ("resource_spans.scope_spans.spans.name: invalid UTF-8 at byte 812"); STATUS_TOO_LARGE over
+// items_max or attributes_max. Stays at END or the failure.
 enum status otlp_scan_next(struct otlp_scan *scan, struct otlp_item *out_item, struct error *error);
 
 // Validates bytes as ExportMetricsServiceRequest only as far as message framing and counting data points go: for the

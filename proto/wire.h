@@ -9,6 +9,7 @@
 #ifndef PROTO_WIRE_H
 #define PROTO_WIRE_H
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
@@ -71,18 +72,18 @@ static inline const uint8_t *wire_bytes(const uint8_t *at, const uint8_t *end, s
 }
 
 static inline const uint8_t *wire_fixed64(const uint8_t *at, const uint8_t *end, uint64_t *out_value) {
+  uint64_t value;
   if (end - at < 8) return NULL;
-  uint64_t value = 0;
-  for (unsigned i = 0; i < 8; i++) value |= (uint64_t)at[i] << (8 * i);
-  *out_value = value;
+  memcpy(&value, at, sizeof value);
+  *out_value = le64toh(value);
   return at + 8;
 }
 
 static inline const uint8_t *wire_fixed32(const uint8_t *at, const uint8_t *end, uint32_t *out_value) {
+  uint32_t value;
   if (end - at < 4) return NULL;
-  uint32_t value = 0;
-  for (unsigned i = 0; i < 4; i++) value |= (uint32_t)at[i] << (8 * i);
-  *out_value = value;
+  memcpy(&value, at, sizeof value);
+  *out_value = le32toh(value);
   return at + 4;
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How fast one core goes through OTLP: a request of 512 spans of about 490 bytes, the size that an SDK's batch
-// processor sends, through the scan, through the scan with wanted attributes, through protobuf-c and through the
-// splice.
+// processor sends, through the scan, through the scan with wanted attributes, through protobuf-c, through the splice,
+// and through all that is done before it is journalled (facts).
 //
 //   bench_otlp_scan [seconds per line, default 1]
 #include <opentelemetry/proto/collector/trace/v1/trace_service.pb-c.h>
@@ -12,7 +12,9 @@
 #include <time.h>
 
 #include "base/buffer.h"
+#include "base/metrics.h"
 #include "payload.h"
+#include "processor/payload_facts.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_scan.h"
 #include "proto/otlp_splice.h"
@@ -92,6 +94,7 @@ struct bench {
   const struct otlp_key_filter *filter;
   struct buffer out;
   struct json_parser *parser;
+  struct payload_facts *facts;
   uint64_t seen;
 };
 
@@ -132,6 +135,14 @@ static void run_json(struct bench *bench) {
   bench->seen += bench->out.len;
 }
 
+static void run_facts(struct bench *bench) {
+  struct slice section;
+  struct payload_facts_counts counts;
+  enum status status = payload_facts_build(bench->facts, OTLP_TRACES, bench->payload, &section, &counts, NULL);
+  ASSERT(status == STATUS_OK && counts.items == SPANS && !payload_facts_needs_scrub(bench->facts));
+  bench->seen += section.len;
+}
+
 static enum otlp_splice_action keep_tenth(void *context, uint32_t index, struct slice item, struct slice *out_state) {
   (void)context;
   (void)item;
@@ -159,6 +170,35 @@ static void measure(const char *name, void (*run)(struct bench *), struct bench 
   }
   printf("%-28s %8.2f M spans/s  %6.2f GB/s\n", name, (double)(rounds * SPANS) / elapsed / 1e6,
          (double)(rounds * bench->payload.len) / elapsed / 1e9);
+}
+
+// What intake does with every request, as it is configured when nothing is: one policy that reads no attribute, the
+// known request ids, the default rules for secrets.
+static void measure_facts(struct bench *bench, double seconds) {
+  struct metrics *metrics = metrics_create();
+  struct sampling *sampling;
+  enum status status = sampling_create(&(struct sampling_policy){.kind = SAMPLING_PROBABILITY, .probability = 0.1}, 1,
+                                       metrics, &sampling, NULL);
+  ASSERT(status == STATUS_OK);
+  struct correlation *correlation = correlation_create(NULL, 0);
+  struct scrub *scrub = scrub_create(&(struct scrub_options){.enabled = true, .defaults = true});
+  bench->facts = payload_facts_create(&(struct payload_facts_options){
+      .sampling = sampling, .correlation = correlation, .keep_severity = OTLP_SEVERITY_WARN});
+  payload_facts_set_scrub(bench->facts, scrub);
+  struct payload payload;
+  payload_create(&payload, &(struct payload_options){.spans = SPANS, .spans_per_trace = 20});
+  uint8_t *request = malloc(payload.template.len);
+  ASSERT(request);
+  payload_write(&payload, 1, request);
+  bench->payload = slice_make(request, payload.template.len);
+  measure("facts", run_facts, bench, seconds);
+  free(request);
+  payload_destroy(&payload);
+  payload_facts_destroy(bench->facts);
+  scrub_destroy(scrub);
+  correlation_destroy(correlation);
+  sampling_release(sampling);
+  metrics_destroy(metrics);
 }
 
 int main(int argc, char **argv) {
@@ -192,6 +232,7 @@ int main(int argc, char **argv) {
   measure("JSON to wire", run_json, &bench, seconds);
   json_parser_destroy(bench.parser);
   payload_destroy(&json);
+  measure_facts(&bench, seconds);
   buffer_finish(&bench.out);
   buffer_finish(&ascii);
   buffer_finish(&other);
