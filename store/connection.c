@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "store/wal_gather.h"
 
 #define STATEMENTS_MAX  256
 #define BUSY_TIMEOUT_MS 2000
@@ -29,6 +30,7 @@ struct cached {
 
 struct connection {
   sqlite3 *native;
+  struct wal_gather *gather; // writers
   enum connection_mode mode;
   enum status status;
   struct error error;
@@ -141,8 +143,14 @@ enum status connection_open(const char *path, enum connection_mode mode, struct 
   sqlite3_hard_heap_limit64(HEAP_BYTES_MAX);
   int flags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE;
   flags |= mode == CONNECTION_WRITE ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
-  int code = sqlite3_open_v2(path, &connection->native, flags, NULL);
+  int code = SQLITE_NOMEM;
+  if (mode == CONNECTION_WRITE) connection->gather = wal_gather_create();
+  if (mode == CONNECTION_READ || connection->gather) {
+    const char *layer = connection->gather ? wal_gather_name(connection->gather) : NULL;
+    code = sqlite3_open_v2(path, &connection->native, flags, layer);
+  }
   if (!connection->native) {
+    wal_gather_destroy(connection->gather);
     free(connection);
     return error_set(error, STATUS_NO_MEMORY, "%s: no memory", path);
   }
@@ -175,6 +183,7 @@ void connection_close(struct connection *connection) {
   if (!connection) return;
   for (uint32_t i = 0; i < connection->statement_count; i++) sqlite3_finalize(connection->statements[i].native);
   sqlite3_close(connection->native);
+  wal_gather_destroy(connection->gather);
   free(connection);
 }
 

@@ -29,13 +29,13 @@ struct item {
   uint32_t delta;
   uint32_t index; // in the batch
   uint32_t part;
-  bool counted; // in its hour
   uint64_t seen_ns;
 };
 
 struct part {
   struct issue_part_delta delta;
-  int64_t row; // once `written`; 0: part 0
+  uint32_t in_hour; // events of the hour being counted
+  int64_t row;      // once `written`; 0: part 0
   bool written;
 };
 
@@ -45,6 +45,7 @@ struct issue_writer {
   struct issue_rows rows;
   struct table *delta_of; // issue → delta + 1
   struct table *part_of;  // issue and hashes → part + 1
+  struct table *item_of;  // event that may have a duplicate → item + 1
   uint64_t seed;
   uint32_t delta_count, item_count, part_count, key_count;
   struct delta deltas[ISSUE_BATCH_EVENTS_MAX];
@@ -70,9 +71,10 @@ struct issue_writer *issue_writer_create(uint32_t groups_per_day_max) {
   writer->tags = issue_tags_create();
   writer->delta_of = table_create(sizeof(uint64_t), ISSUE_BATCH_EVENTS_MAX);
   writer->part_of = table_create(sizeof(uint64_t), ISSUE_BATCH_EVENTS_MAX);
+  writer->item_of = table_create(sizeof(uint64_t), ISSUE_BATCH_EVENTS_MAX);
   writer->seed = random_u64(); // who sends events chooses hashes
   issue_rows_init(&writer->rows);
-  if (writer->tags && writer->delta_of && writer->part_of) return writer;
+  if (writer->tags && writer->delta_of && writer->part_of && writer->item_of) return writer;
   issue_writer_destroy(writer);
   return NULL;
 }
@@ -82,6 +84,7 @@ void issue_writer_destroy(struct issue_writer *writer) {
   issue_tags_destroy(writer->tags);
   table_destroy(writer->delta_of);
   table_destroy(writer->part_of);
+  table_destroy(writer->item_of);
   issue_rows_finish(&writer->rows);
   free(writer);
 }
@@ -133,11 +136,18 @@ static void take_text(struct slice *mine, struct slice other) {
   if (mine->len == 0) *mine = other;
 }
 
+// The event of an occurrence when it is one of this batch.
+static struct issue_event *find_in_batch(const struct apply *apply, const struct issue_occurrence *known) {
+  struct issue_writer *writer = apply->writer;
+  const uint64_t *item = table_find(writer->item_of, issue_memory_event_key(known->project, known->event_id));
+  struct issue_event *event = item ? &apply->batch->events[writer->items[*item - 1].index] : NULL;
+  return event && memcmp(event->event_id, known->event_id, ISSUE_EVENT_ID_BYTES) == 0 ? event : NULL;
+}
+
 // Gives the stored occurrence, or the one earlier in this batch, what only its duplicate knows.
 static void fill(const struct apply *apply, const struct issue_occurrence *known, const struct issue_event *event) {
-  for (uint32_t i = apply->writer->item_count; i > 0; i--) {
-    struct issue_event *earlier = &apply->batch->events[apply->writer->items[i - 1].index];
-    if (memcmp(earlier->event_id, known->event_id, ISSUE_EVENT_ID_BYTES) != 0) continue;
+  struct issue_event *earlier = find_in_batch(apply, known);
+  if (earlier) {
     take_text(&earlier->request_id, event->request_id);
     take_text(&earlier->service, event->service);
     take_text(&earlier->environment, event->environment);
@@ -174,8 +184,13 @@ static bool is_duplicate(const struct apply *apply, const struct issue_event *ev
   return true;
 }
 
+// An event that may have a duplicate, and the item it will be.
 static void remember(const struct apply *apply, const struct issue_event *event) {
   if (event->duplicate_key == 0) return;
+  uint64_t key = issue_memory_event_key(event->project, event->event_id);
+  uint64_t *item = table_insert(apply->writer->item_of, key, NULL);
+  ASSERT(item != NULL);
+  *item = apply->writer->item_count + 1;
   struct issue_occurrence occurrence = {.duplicate_key = event->duplicate_key,
                                         .timestamp_ns = event->timestamp_ns,
                                         .project = event->project,
@@ -290,29 +305,23 @@ static uint32_t write_events(const struct apply *apply, const struct delta *delt
   return written;
 }
 
-// How many of the run's items are of the part of the first one, in its hour; they are marked.
-static uint32_t count_hour(struct item *items, uint32_t count) {
-  uint32_t alike = 0;
-  for (uint32_t i = 0; i < count; i++) {
-    if (items[i].seen_ns / ISSUE_ROWS_HOUR_NS != items[0].seen_ns / ISSUE_ROWS_HOUR_NS) break;
-    if (items[i].part != items[0].part) continue;
-    items[i].counted = true;
-    alike++;
-  }
-  return alike;
-}
-
-static void write_hours(const struct apply *apply, uint32_t issue, struct item *items, uint32_t count) {
-  for (uint32_t i = 0; i < count; i++) {
-    if (items[i].counted) continue;
+static void write_hours(const struct apply *apply, uint32_t issue, const struct item *items, uint32_t count) {
+  struct part *parts = apply->writer->parts;
+  for (uint32_t i = 0, end; i < count; i = end) {
     uint64_t hour = items[i].seen_ns / ISSUE_ROWS_HOUR_NS;
-    uint32_t alike = count_hour(&items[i], count - i);
-    issue_rows_add_hour(apply->connection, issue, hour, part_row(apply, &items[i]), alike);
+    for (end = i; end < count && items[end].seen_ns / ISSUE_ROWS_HOUR_NS == hour; end++)
+      parts[items[end].part].in_hour++;
+    for (uint32_t k = i; k < end; k++) {
+      struct part *part = &parts[items[k].part];
+      if (part->in_hour > 0)
+        issue_rows_add_hour(apply->connection, issue, hour, part_row(apply, &items[k]), part->in_hour);
+      part->in_hour = 0;
+    }
   }
 }
 
 // One issue: `items` are its accepted events, oldest first.
-static void write_issue(const struct apply *apply, struct item *items, uint32_t count) {
+static void write_issue(const struct apply *apply, const struct item *items, uint32_t count) {
   const struct delta *delta = &apply->writer->deltas[items[0].delta];
   struct issue_row row = {0};
   issue_rows_load(apply->connection, delta->issue, &row);
@@ -361,6 +370,7 @@ void issue_writer_apply(struct issue_writer *writer, struct connection *connecti
   writer->delta_count = writer->item_count = writer->part_count = writer->key_count = 0;
   table_clear(writer->delta_of);
   table_clear(writer->part_of);
+  if (table_count(writer->item_of) > 0) table_clear(writer->item_of);
   issue_tags_clear(writer->tags);
   sort_out(&apply);
   qsort(writer->items, writer->item_count, sizeof writer->items[0], compare_items);
