@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Capacity doubles, and never passes the ceiling. Every append asks make_room, the one place that refuses.
+// Capacity doubles, and never passes the ceiling. Every append that finds no room asks
+// buffer_grow, the one place that refuses.
 #include "base/buffer.h"
 
 #include <stdarg.h>
@@ -25,8 +26,7 @@ void buffer_clear(struct buffer *buffer) {
   buffer->failed = false;
 }
 
-// STATUS_TOO_LARGE over the ceiling, STATUS_NO_MEMORY when the system refuses; `failed` is set with either.
-static enum status make_room(struct buffer *buffer, size_t len) {
+enum status buffer_grow(struct buffer *buffer, size_t len) {
   if (len <= buffer->capacity - buffer->len) return STATUS_OK;
   if (len > buffer->max_bytes - buffer->len) {
     buffer->failed = true;
@@ -46,15 +46,6 @@ static enum status make_room(struct buffer *buffer, size_t len) {
   return STATUS_OK;
 }
 
-enum status buffer_append(struct buffer *buffer, const void *bytes, size_t len) {
-  if (len == 0) return STATUS_OK;
-  enum status status = make_room(buffer, len);
-  if (status != STATUS_OK) return status;
-  memcpy(buffer->ptr + buffer->len, bytes, len);
-  buffer->len += len;
-  return STATUS_OK;
-}
-
 enum status buffer_printf(struct buffer *buffer, const char *format, ...) {
   char small[256]; // most prints fit here; vsnprintf also wants room for a NUL that the buffer has no place for
   char *text = small;
@@ -64,7 +55,7 @@ enum status buffer_printf(struct buffer *buffer, const char *format, ...) {
   enum status status = STATUS_INTERNAL;
   int len = vsnprintf(small, sizeof small, format, arguments);
   if (len >= (int)sizeof small) {
-    status = make_room(buffer, (size_t)len);
+    status = buffer_grow(buffer, (size_t)len);
     text = status == STATUS_OK ? malloc((size_t)len + 1) : NULL;
     if (status == STATUS_OK && !text) status = STATUS_NO_MEMORY;
     if (text) vsnprintf(text, (size_t)len + 1, format, again);
@@ -77,9 +68,9 @@ enum status buffer_printf(struct buffer *buffer, const char *format, ...) {
   return status;
 }
 
-uint8_t *buffer_reserve(struct buffer *buffer, size_t len) {
+uint8_t *buffer_reserve_grown(struct buffer *buffer, size_t len) {
   static uint8_t nothing; // where zero bytes may be written before the first growth
-  if (make_room(buffer, len) != STATUS_OK) return NULL;
+  if (buffer_grow(buffer, len) != STATUS_OK) return NULL;
   return buffer->ptr ? buffer->ptr + buffer->len : &nothing;
 }
 

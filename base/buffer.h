@@ -28,7 +28,20 @@ void buffer_finish(struct buffer *buffer);
 // len = 0, failed = false; keeps the memory.
 void buffer_clear(struct buffer *buffer);
 
-enum status buffer_append(struct buffer *buffer, const void *bytes, size_t len);
+// For the two below: makes room where there is none. STATUS_TOO_LARGE over the ceiling, STATUS_NO_MEMORY when the
+// system refuses.
+enum status buffer_grow(struct buffer *buffer, size_t len);
+
+static inline enum status buffer_append(struct buffer *buffer, const void *bytes, size_t len) {
+  if (len == 0) return STATUS_OK;
+  if (len > buffer->capacity - buffer->len) {
+    enum status status = buffer_grow(buffer, len);
+    if (status != STATUS_OK) return status;
+  }
+  memcpy(buffer->ptr + buffer->len, bytes, len);
+  buffer->len += len;
+  return STATUS_OK;
+}
 static inline enum status buffer_append_slice(struct buffer *buffer, struct slice bytes) {
   return buffer_append(buffer, bytes.ptr, bytes.len);
 }
@@ -43,7 +56,11 @@ static inline enum status buffer_append_byte(struct buffer *buffer, uint8_t byte
 enum status buffer_printf(struct buffer *buffer, const char *format, ...) __attribute__((format(printf, 2, 3)));
 // Makes room for `len` more bytes and returns where they start, or NULL (and failed) over the ceiling. The caller then
 // writes and adds to buffer->len.
-uint8_t *buffer_reserve(struct buffer *buffer, size_t len);
+uint8_t *buffer_reserve_grown(struct buffer *buffer, size_t len);
+static inline uint8_t *buffer_reserve(struct buffer *buffer, size_t len) {
+  if (buffer->ptr && len <= buffer->capacity - buffer->len) return buffer->ptr + buffer->len;
+  return buffer_reserve_grown(buffer, len);
+}
 struct slice buffer_slice(const struct buffer *buffer);
 // Hands the memory to the caller (free() it) and leaves the buffer empty. NULL when empty and never grown.
 uint8_t *buffer_release(struct buffer *buffer, size_t *out_len);

@@ -8,8 +8,9 @@
 //   '"'       offset into the string buffer, where 4 bytes of length stand before the unescaped bytes and a NUL
 //   'l' 'u' 'd'   the number is the next word         't' 'f' 'n'   nothing more
 //   'R'      not simdjson's: a value that was replaced by a string; low 32 bits: index behind what it was, the 24
-//   above:
-//            its number among those replaced
+//            above: its number among those replaced
+//
+// What reads single words of it is inline in json_tape.h.
 //
 // simdjson reads up to SIMDJSON_PADDING bytes behind the text, hence the copy; what it refuses although it is valid
 // JSON is repaired there (json_fault.h).
@@ -24,9 +25,6 @@ extern "C" {
 #include "base/json_fault.h"
 }
 
-using simdjson::internal::tape_ref;
-using simdjson::internal::tape_type;
-
 // The text of a value that was replaced lies in `texts`.
 struct replaced {
   uint32_t offset, len;
@@ -36,6 +34,7 @@ struct json_parser {
   explicit json_parser(size_t max) : dom(max < 64 ? 64 : max), bytes_max(max) {}
 
   simdjson::dom::parser dom;
+  json_tape tape = {nullptr, nullptr, this};
   size_t bytes_max;
   uint8_t *copy = nullptr; // the text and its padding
   size_t copy_capacity = 0;
@@ -47,15 +46,17 @@ namespace {
 
 // A parser that held a document beyond this gives the memory back at the next document below it.
 constexpr size_t KEEP_BYTES = size_t{1} << 20;
-constexpr tape_type REPLACED = static_cast<tape_type>('R');
 constexpr unsigned REPLACED_SHIFT = 32;
 
-tape_ref tape_of(json_value value) {
-  return tape_ref(&static_cast<const json_parser *>(value.document)->dom.doc, static_cast<size_t>(value.index));
+char mark_of(json_value value) {
+  return value.document ? json_tape_mark(value.document->words[value.index]) : 'n';
 }
 
-tape_type type_on_tape(json_value value) {
-  return value.document ? tape_of(value).tape_ref_type() : tape_type::NULL_VALUE;
+// The number whose mark is the value's word.
+template <typename Number> Number number_of(json_value value) {
+  Number number;
+  memcpy(&number, &value.document->words[value.index + 1], sizeof number);
+  return number;
 }
 
 } // namespace
@@ -96,46 +97,11 @@ bool prepare(json_parser *parser, size_t len) {
   parser->copy_capacity = 0;
   parser->copy = static_cast<uint8_t *>(malloc(capacity + simdjson::SIMDJSON_PADDING));
   if (!parser->copy) return false;
-  if (parser->dom.doc.allocate(capacity) || parser->dom.allocate(capacity, JSON_DEPTH_MAX + 1)) return false;
+  // The document takes more than the parser, for what may be read behind its last string.
+  if (parser->dom.doc.allocate(capacity + JSON_STRING_PADDING)) return false;
+  if (parser->dom.allocate(capacity, JSON_DEPTH_MAX + 1)) return false;
   parser->copy_capacity = capacity;
   return true;
-}
-
-json_type type_of_word(tape_type type) {
-  if (type == REPLACED) return JSON_STRING;
-  switch (type) {
-  case tape_type::START_ARRAY: return JSON_ARRAY;
-  case tape_type::START_OBJECT: return JSON_OBJECT;
-  case tape_type::STRING: return JSON_STRING;
-  case tape_type::INT64: return JSON_I64;
-  case tape_type::UINT64: return JSON_U64;
-  case tape_type::DOUBLE: return JSON_DOUBLE;
-  case tape_type::TRUE_VALUE:
-  case tape_type::FALSE_VALUE: return JSON_BOOL;
-  default: return JSON_NULL;
-  }
-}
-
-slice string_at(const tape_ref &tape) {
-  return slice_make(tape.get_c_str(), tape.get_string_length());
-}
-
-uint64_t &word_of(json_value value) {
-  return static_cast<const json_parser *>(value.document)->dom.doc.tape[static_cast<size_t>(value.index)];
-}
-
-// The index behind a value.
-uint64_t behind(json_value value) {
-  tape_ref tape = tape_of(value);
-  return tape.tape_ref_type() == REPLACED ? word_of(value) & UINT32_MAX : tape.after_element();
-}
-
-slice replaced_text(json_value value) {
-  const json_parser *parser = static_cast<const json_parser *>(value.document);
-  uint64_t number = word_of(value) >> REPLACED_SHIFT & (JSON_REPLACED_MAX * 2 - 1);
-  replaced entry;
-  memcpy(&entry, parser->replaced_values.ptr + number * sizeof entry, sizeof entry);
-  return slice_make(parser->texts.ptr + entry.offset, entry.len);
 }
 
 // Empties what a document's replaced values took; a lot of memory is given back.
@@ -158,12 +124,6 @@ status refuse(const json_parser *parser, size_t len, simdjson::error_code failur
   return error_set(error, STATUS_INVALID, "invalid JSON: %s", simdjson::error_message(failure));
 }
 
-// True while the iterator is inside a container that ends with `end`.
-bool inside(const json_iter *iter, tape_type end) {
-  if (!iter->document || iter->index >= iter->end) return false;
-  return tape_of({iter->document, iter->end}).tape_ref_type() == end;
-}
-
 } // namespace
 
 extern "C" {
@@ -184,94 +144,71 @@ status json_parse(json_parser *parser, slice text, json_value *out_root, error *
     failure = parser->dom.parse(parser->copy, text.len, false).error();
   }
   if (failure) return refuse(parser, text.len, failure, error);
-  *out_root = {parser, 1};
+  parser->tape.words = parser->dom.doc.tape.get();
+  parser->tape.strings = parser->dom.doc.string_buf.get();
+  *out_root = {&parser->tape, 1};
   return STATUS_OK;
 }
 
-json_type json_type_of(json_value value) {
-  return type_of_word(type_on_tape(value));
+struct slice json_tape_replaced(json_value value) {
+  const json_parser *parser = value.document->parser;
+  uint64_t number = value.document->words[value.index] >> REPLACED_SHIFT & (JSON_REPLACED_MAX * 2 - 1);
+  replaced entry;
+  memcpy(&entry, parser->replaced_values.ptr + number * sizeof entry, sizeof entry);
+  return slice_make(parser->texts.ptr + entry.offset, entry.len);
 }
 
 bool json_bool(json_value value) {
-  return type_on_tape(value) == tape_type::TRUE_VALUE;
+  return mark_of(value) == 't';
 }
 
 int64_t json_i64(json_value value) {
   // simdjson stores as 'u' only what is beyond int64, so 'u' never fits.
-  return type_on_tape(value) == tape_type::INT64 ? tape_of(value).next_tape_value<int64_t>() : 0;
+  return mark_of(value) == 'l' ? number_of<int64_t>(value) : 0;
 }
 
 uint64_t json_u64(json_value value) {
-  tape_type type = type_on_tape(value);
-  if (type == tape_type::UINT64) return tape_of(value).next_tape_value<uint64_t>();
-  if (type != tape_type::INT64) return 0;
-  int64_t number = tape_of(value).next_tape_value<int64_t>();
+  char mark = mark_of(value);
+  if (mark == 'u') return number_of<uint64_t>(value);
+  if (mark != 'l') return 0;
+  int64_t number = number_of<int64_t>(value);
   return number < 0 ? 0 : static_cast<uint64_t>(number);
 }
 
 double json_double(json_value value) {
-  switch (type_on_tape(value)) {
-  case tape_type::DOUBLE: return tape_of(value).next_tape_value<double>();
-  case tape_type::INT64: return static_cast<double>(tape_of(value).next_tape_value<int64_t>());
-  case tape_type::UINT64: return static_cast<double>(tape_of(value).next_tape_value<uint64_t>());
+  switch (mark_of(value)) {
+  case 'd': return number_of<double>(value);
+  case 'l': return static_cast<double>(number_of<int64_t>(value));
+  case 'u': return static_cast<double>(number_of<uint64_t>(value));
   default: return 0;
   }
 }
 
-slice json_string(json_value value) {
-  tape_type type = type_on_tape(value);
-  if (type == REPLACED) return replaced_text(value);
-  return type == tape_type::STRING ? string_at(tape_of(value)) : slice_make(nullptr, 0);
-}
-
 status json_replace(json_value value, slice text) {
   ASSERT(json_is_present(value));
-  json_parser *parser = static_cast<json_parser *>(const_cast<void *>(value.document));
+  json_parser *parser = value.document->parser;
   uint64_t number = parser->replaced_values.len / sizeof(replaced);
   if (number >= JSON_REPLACED_MAX || text.len > UINT32_MAX - parser->texts.len) return STATUS_TOO_LARGE;
   replaced entry = {static_cast<uint32_t>(parser->texts.len), static_cast<uint32_t>(text.len)};
   if (buffer_append_slice(&parser->texts, text) != STATUS_OK) return STATUS_NO_MEMORY;
+  if (!buffer_reserve(&parser->texts, JSON_STRING_PADDING)) return STATUS_NO_MEMORY;
   if (buffer_append(&parser->replaced_values, &entry, sizeof entry) != STATUS_OK) return STATUS_NO_MEMORY;
-  word_of(value) = uint64_t{'R'} << 56 | number << REPLACED_SHIFT | behind(value);
+  parser->dom.doc.tape[static_cast<size_t>(value.index)] = uint64_t{JSON_TAPE_REPLACED} << JSON_TAPE_MARK_SHIFT |
+                                                           number << REPLACED_SHIFT |
+                                                           json_tape_behind(value.document, value.index);
   return STATUS_OK;
-}
-
-json_iter json_iterate(json_value value) {
-  tape_type type = type_on_tape(value);
-  if (type != tape_type::START_ARRAY && type != tape_type::START_OBJECT) return {nullptr, 0, 0};
-  return {value.document, value.index + 1, uint64_t{tape_of(value).matching_brace_index()} - 1};
-}
-
-bool json_array_next(json_iter *iter, json_value *out_value) {
-  if (!inside(iter, tape_type::END_ARRAY)) return false;
-  *out_value = {iter->document, iter->index};
-  iter->index = behind(*out_value);
-  return true;
-}
-
-bool json_object_next(json_iter *iter, slice *out_key, json_value *out_value) {
-  if (!inside(iter, tape_type::END_OBJECT)) return false;
-  *out_key = string_at(tape_of({iter->document, iter->index}));
-  *out_value = {iter->document, iter->index + 1};
-  iter->index = behind(*out_value);
-  return true;
 }
 
 // Looked for by length and bytes on the tape itself: this is asked for every member that a reader knows.
 json_value json_get_slice(json_value object, slice key) {
-  if (type_on_tape(object) != tape_type::START_OBJECT) return {nullptr, 0};
-  uint64_t end = uint64_t{tape_of(object).matching_brace_index()} - 1;
-  for (uint64_t index = object.index + 1; index < end;) {
-    tape_ref name = tape_of({object.document, index});
-    json_value value = {object.document, index + 1};
-    if (name.get_string_length() == key.len && memcmp(name.get_c_str(), key.ptr, key.len) == 0) return value;
-    index = behind(value);
+  if (mark_of(object) != '{') return {nullptr, 0};
+  const json_tape *tape = object.document;
+  const uint64_t end = (tape->words[object.index] & UINT32_MAX) - 1;
+  for (uint64_t index = object.index + 1; index < end; index = json_tape_behind(tape, index + 1)) {
+    slice name = json_tape_string(tape, tape->words[index]);
+    if (name.len == key.len && memcmp(name.ptr, key.ptr, key.len) == 0) return {tape, index + 1};
   }
   return {nullptr, 0};
-}
-
-json_value json_get(json_value object, const char *key) {
-  return json_get_slice(object, slice_from_cstr(key));
 }
 
 uint64_t json_count(json_value value) {

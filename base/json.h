@@ -27,8 +27,15 @@ extern "C" {
 enum json_type { JSON_NULL, JSON_BOOL, JSON_I64, JSON_U64, JSON_DOUBLE, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
 struct json_parser;
+// What a document was parsed into, for the functions below only: words that begin with a mark of their type (json.cpp
+// draws them), and the unescaped strings.
+struct json_tape {
+  const uint64_t *words;
+  const uint8_t *strings;
+  struct json_parser *parser;
+};
 struct json_value {
-  const void *document; // NULL: no value
+  const struct json_tape *document; // NULL: no value
   uint64_t index;
 };
 
@@ -39,15 +46,18 @@ void json_parser_destroy(struct json_parser *parser);
 // bytes_max.
 enum status json_parse(struct json_parser *parser, struct slice text, struct json_value *out_root, struct error *error);
 
-enum json_type json_type_of(struct json_value value); // JSON_NULL for "no value"
+static inline enum json_type json_type_of(struct json_value value); // JSON_NULL for "no value"
 static inline bool json_is_present(struct json_value value) {
   return value.document != 0;
 }
-bool json_bool(struct json_value value);           // false unless JSON_BOOL true
-int64_t json_i64(struct json_value value);         // JSON_I64 and JSON_U64 that fit, else 0
-uint64_t json_u64(struct json_value value);        // JSON_U64 and non-negative JSON_I64, else 0
-double json_double(struct json_value value);       // any number, else 0
-struct slice json_string(struct json_value value); // the unescaped UTF-8 of a JSON_STRING, else empty
+bool json_bool(struct json_value value);     // false unless JSON_BOOL true
+int64_t json_i64(struct json_value value);   // JSON_I64 and JSON_U64 that fit, else 0
+uint64_t json_u64(struct json_value value);  // JSON_U64 and non-negative JSON_I64, else 0
+double json_double(struct json_value value); // any number, else 0
+// The unescaped UTF-8 of a JSON_STRING, else empty. Behind it, as behind every key, lie JSON_STRING_PADDING bytes that
+// may be read and mean nothing.
+static inline struct slice json_string(struct json_value value);
+#define JSON_STRING_PADDING 64
 
 // From now on the value, whatever it was, is this string (copied); for what is to be read or written with some of its
 // values changed. What json_string gave for values replaced before is no longer valid, iterators stay good.
@@ -58,16 +68,18 @@ enum status json_replace(struct json_value value, struct slice text);
 // Arrays and objects. Start with json_array_iter / json_object_iter; false at the end. A value of another type is
 // empty.
 struct json_iter {
-  const void *document;
+  const struct json_tape *document;
   uint64_t index;
   uint64_t end;
 };
-struct json_iter json_iterate(struct json_value array_or_object);
-bool json_array_next(struct json_iter *iter, struct json_value *out_value);
-bool json_object_next(struct json_iter *iter, struct slice *out_key, struct json_value *out_value);
+static inline struct json_iter json_iterate(struct json_value array_or_object);
+static inline bool json_array_next(struct json_iter *iter, struct json_value *out_value);
+static inline bool json_object_next(struct json_iter *iter, struct slice *out_key, struct json_value *out_value);
 // The member `key` (first one), or no value.
-struct json_value json_get(struct json_value object, const char *key);
 struct json_value json_get_slice(struct json_value object, struct slice key);
+static inline struct json_value json_get(struct json_value object, const char *key) {
+  return json_get_slice(object, slice_from_cstr(key));
+}
 // Elements or members, counted by walking.
 uint64_t json_count(struct json_value array_or_object);
 
@@ -88,8 +100,10 @@ void json_begin_object(struct json_writer *writer);
 void json_end_object(struct json_writer *writer);
 void json_begin_array(struct json_writer *writer);
 void json_end_array(struct json_writer *writer);
-void json_key(struct json_writer *writer, const char *key);
 void json_key_slice(struct json_writer *writer, struct slice key);
+static inline void json_key(struct json_writer *writer, const char *key) {
+  json_key_slice(writer, slice_from_cstr(key));
+}
 void json_write_string(struct json_writer *writer, struct slice text);
 void json_write_cstr(struct json_writer *writer, const char *text); // NULL writes null
 void json_write_i64(struct json_writer *writer, int64_t number);
@@ -102,6 +116,8 @@ void json_write_null(struct json_writer *writer);
 void json_write_raw(struct json_writer *writer, struct slice json);
 // A parsed value as it is.
 void json_write_parsed(struct json_writer *writer, struct json_value value);
+
+#include "base/json_tape.h"
 
 #ifdef __cplusplus
 }

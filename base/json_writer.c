@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The writing half of json.h. The writer keeps one byte of state per open container, enough to know whether a comma or
-// a key is due. Parsed values are written by walking with a stack of iterators, one per open container.
+// a key is due. Parsed values are written in one pass over the words of their tape (json.cpp draws it), which lie in
+// the order of the text. Strings are copied first and looked at while they are copied; only those that turn out to have
+// something to escape are written again, byte by byte.
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -44,73 +46,169 @@ static inline bool has_special(const uint8_t *from) {
   return (((word - ones * 0x20) | (word + ones) | (quote - ones) | (backslash - ones) | word) & tops) != 0;
 }
 
-// How many bytes from `at` on stand for themselves: eight at a time, the last eight of them once more with those before
-// them, and one by one where there is something special or less than eight.
+// How many bytes from `at` on stand for themselves.
 static size_t plain_run(struct slice text, size_t at) {
   size_t run = at;
   while (run + 8 <= text.len && !has_special(text.ptr + run)) run += 8;
-  if (run + 8 > text.len && run >= at + 8 && !has_special(text.ptr + text.len - 8)) return text.len - at;
   while (run < text.len && is_plain(text.ptr[run])) run++;
   return run - at;
 }
 
-static void append_string(struct buffer *out, struct slice text) {
-  size_t at = plain_run(text, 0);
-  if (at == text.len) { // nearly always: nothing to escape
-    uint8_t *to = buffer_reserve(out, text.len + 2);
-    if (!to) return;
-    to[0] = '"';
-    if (text.len > 0) memcpy(to + 1, text.ptr, text.len);
-    to[text.len + 1] = '"';
-    out->len += text.len + 2;
+typedef uint8_t block __attribute__((vector_size(16)));
+
+// Copies sixteen bytes; returns a block that is zero where they stand for themselves.
+static inline block copy_block(uint8_t *to, const uint8_t *from) {
+  block bytes;
+  memcpy(&bytes, from, sizeof bytes);
+  memcpy(to, &bytes, sizeof bytes);
+  return (block)(bytes - 0x20 > 0x5E) | (block)(bytes == '"') | (block)(bytes == '\\');
+}
+
+// Copies len < 16 bytes: in two halves that may overlap.
+static inline bool copy_short(uint8_t *to, const uint8_t *from, size_t len) {
+  if (len >= 8) {
+    memcpy(to, from, 8);
+    memcpy(to + len - 8, from + len - 8, 8);
+    return !has_special(to) && !has_special(to + len - 8);
+  }
+  uint8_t both[8] = "aaaaaaaa";
+  if (len >= 4) {
+    memcpy(both, from, 4);
+    memcpy(both + 4, from + len - 4, 4);
+    memcpy(to, both, 4);
+    memcpy(to + len - 4, both + 4, 4);
+  } else if (len > 0) {
+    both[0] = to[0] = from[0];
+    both[1] = to[len / 2] = from[len / 2];
+    both[2] = to[len - 1] = from[len - 1];
+  }
+  return !has_special(both);
+}
+
+// Copies the text; true when it stands for itself.
+static inline bool copy_plain(uint8_t *to, struct slice text) {
+  if (text.len < sizeof(block)) return copy_short(to, text.ptr, text.len);
+  const size_t last = text.len - sizeof(block);
+  block special = copy_block(to + last, text.ptr + last);
+  for (size_t i = 0; i < last; i += sizeof(block)) special |= copy_block(to + i, text.ptr + i);
+  uint64_t halves[2];
+  memcpy(halves, &special, sizeof halves);
+  return (halves[0] | halves[1]) == 0;
+}
+
+static void append_escaped(struct buffer *out, struct slice text) {
+  size_t written = 0;
+  for (size_t at = plain_run(text, 0); at < text.len; at += plain_run(text, at)) {
+    bool valid = true;
+    const size_t step = text.ptr[at] < 0x80 ? 1 : utf8_step(text, at, &valid);
+    if (text.ptr[at] >= 0x80 && valid) {
+      at += step;
+      continue;
+    }
+    buffer_append_slice(out, slice_sub(text, written, at - written));
+    if (valid)
+      append_control(out, text.ptr[at]);
+    else
+      buffer_append_slice(out, UTF8_REPLACEMENT);
+    at += step;
+    written = at;
+  }
+  buffer_append_slice(out, slice_skip(text, written));
+}
+
+// The text in quotes, with a comma before it and a colon behind it where they are wanted.
+static void append_string(struct buffer *out, bool comma, struct slice text, bool colon) {
+  const size_t before = out->len;
+  uint8_t *to = buffer_reserve(out, text.len + 2 + comma + colon);
+  if (!to) return;
+  if (comma) *to++ = ',';
+  *to++ = '"';
+  if (copy_plain(to, text)) { // nearly always: nothing to escape
+    to += text.len;
+    *to++ = '"';
+    if (colon) *to++ = ':';
+    out->len = (size_t)(to - out->ptr);
     return;
   }
+  out->len = before + comma + 1;
+  append_escaped(out, text);
   buffer_append_byte(out, '"');
-  buffer_append_slice(out, slice_sub(text, 0, at));
-  while (at < text.len) {
-    if (text.ptr[at] < 0x80) {
-      append_control(out, text.ptr[at++]);
-    } else {
-      bool valid;
-      size_t step = utf8_step(text, at, &valid);
-      buffer_append_slice(out, valid ? slice_sub(text, at, step) : UTF8_REPLACEMENT);
-      at += step;
-    }
-    size_t run = plain_run(text, at);
-    buffer_append_slice(out, slice_sub(text, at, run));
-    at += run;
+  if (colon) buffer_append_byte(out, ':');
+}
+
+static void append_u64(struct buffer *out, bool negative, uint64_t number) {
+  uint8_t text[24];
+  uint8_t *from = text + sizeof text;
+  do {
+    *--from = (uint8_t)('0' + number % 10);
+    number /= 10;
+  } while (number > 0);
+  if (negative) *--from = '-';
+  buffer_append(out, from, (size_t)(text + sizeof text - from));
+}
+
+static void append_i64(struct buffer *out, int64_t number) {
+  append_u64(out, number < 0, number < 0 ? -(uint64_t)number : (uint64_t)number);
+}
+
+// A number of at most 15 digits, six of them behind the point, as times are; false for others. What has no more digits
+// than that is told apart by a double, so that the division shows that these are the number's.
+static bool append_decimal(struct buffer *out, double number) {
+  static const double scales[] = {1, 10, 100, 1000, 10000, 100000, 1000000};
+  const double size = fabs(number);
+  if (!(size >= 1e-3 && size < 1e9)) return false;
+  size_t places = 0;
+  uint64_t digits = (uint64_t)size;
+  while ((double)digits / scales[places] != size) {
+    if (++places == sizeof scales / sizeof *scales) return false;
+    digits = (uint64_t)(size * scales[places] + 0.5);
   }
-  buffer_append_byte(out, '"');
+  const uint64_t scale = (uint64_t)scales[places];
+  append_u64(out, number < 0, digits / scale);
+  if (places == 0) return true;
+  uint8_t fraction[8] = ".";
+  uint64_t rest = digits % scale;
+  for (size_t i = places; i > 0; i--, rest /= 10) fraction[i] = (uint8_t)('0' + rest % 10);
+  buffer_append(out, fraction, places + 1);
+  return true;
 }
 
 // The shortest of 15, 16 and 17 digits that reads back the same. number is finite.
 static void append_finite(struct buffer *out, double number, bool keep_double) {
   char text[40];
   int len = 0;
-  for (int digits = 15; digits <= 17; digits++) {
-    len = snprintf(text, sizeof text, "%.*g", digits, number);
-    if (strtod(text, NULL) == number) break;
+  bool looks_integer = number == trunc(number);
+  if (!append_decimal(out, number)) {
+    for (int digits = 15; digits <= 17; digits++) {
+      len = snprintf(text, sizeof text, "%.*g", digits, number);
+      if (strtod(text, NULL) == number) break;
+    }
+    buffer_append(out, text, (size_t)len);
+    looks_integer = strpbrk(text, ".e") == NULL;
   }
-  buffer_append(out, text, (size_t)len);
-  bool looks_integer = strpbrk(text, ".e") == NULL;
   if (looks_integer && (keep_double || (number == 0 && signbit(number)))) buffer_append_cstr(out, ".0");
 }
 
-// Begins a value: the comma before it, and whether one is allowed here at all.
-static void begin_value(struct json_writer *writer) {
+// Begins a value, which is allowed here; is a comma due before it?
+static inline bool begin_value(struct json_writer *writer) {
   uint8_t *state = &writer->state[writer->depth];
   if (*state & STATE_OBJECT) {
     ASSERT(*state & STATE_KEY);
     *state &= (uint8_t)~STATE_KEY;
-    return;
+    return false;
   }
   ASSERT(writer->depth > 0 || !(*state & STATE_NONEMPTY));
-  if (*state & STATE_NONEMPTY) buffer_append_byte(writer->out, ',');
+  const bool comma = *state & STATE_NONEMPTY;
   *state |= STATE_NONEMPTY;
+  return comma;
+}
+
+static void put_comma(struct json_writer *writer) {
+  if (begin_value(writer)) buffer_append_byte(writer->out, ',');
 }
 
 static void begin_container(struct json_writer *writer, uint8_t state, uint8_t brace) {
-  begin_value(writer);
+  put_comma(writer);
   ASSERT(writer->depth + 1 < JSON_WRITER_DEPTH_MAX);
   writer->state[++writer->depth] = state;
   buffer_append_byte(writer->out, brace);
@@ -124,7 +222,9 @@ static void end_container(struct json_writer *writer, uint8_t state, uint8_t bra
 }
 
 void json_writer_init(struct json_writer *writer, struct buffer *out) {
-  *writer = (struct json_writer){.out = out};
+  writer->out = out;
+  writer->depth = 0;
+  writer->state[0] = 0; // those above when they are reached
 }
 
 void json_begin_object(struct json_writer *writer) {
@@ -143,22 +243,16 @@ void json_end_array(struct json_writer *writer) {
   end_container(writer, 0, ']');
 }
 
-void json_key(struct json_writer *writer, const char *key) {
-  json_key_slice(writer, slice_from_cstr(key));
-}
-
 void json_key_slice(struct json_writer *writer, struct slice key) {
   uint8_t *state = &writer->state[writer->depth];
   ASSERT((*state & (STATE_OBJECT | STATE_KEY)) == STATE_OBJECT);
-  if (*state & STATE_NONEMPTY) buffer_append_byte(writer->out, ',');
+  const bool comma = *state & STATE_NONEMPTY;
   *state |= STATE_NONEMPTY | STATE_KEY;
-  append_string(writer->out, key);
-  buffer_append_byte(writer->out, ':');
+  append_string(writer->out, comma, key, true);
 }
 
 void json_write_string(struct json_writer *writer, struct slice text) {
-  begin_value(writer);
-  append_string(writer->out, text);
+  append_string(writer->out, begin_value(writer), text, false);
 }
 
 void json_write_cstr(struct json_writer *writer, const char *text) {
@@ -170,17 +264,17 @@ void json_write_cstr(struct json_writer *writer, const char *text) {
 }
 
 void json_write_i64(struct json_writer *writer, int64_t number) {
-  begin_value(writer);
-  buffer_printf(writer->out, "%jd", (intmax_t)number);
+  put_comma(writer);
+  append_i64(writer->out, number);
 }
 
 void json_write_u64(struct json_writer *writer, uint64_t number) {
-  begin_value(writer);
-  buffer_printf(writer->out, "%ju", (uintmax_t)number);
+  put_comma(writer);
+  append_u64(writer->out, false, number);
 }
 
 void json_write_double(struct json_writer *writer, double number) {
-  begin_value(writer);
+  put_comma(writer);
   if (isnan(number)) {
     buffer_append_cstr(writer->out, "\"NaN\"");
   } else if (isinf(number)) {
@@ -191,70 +285,79 @@ void json_write_double(struct json_writer *writer, double number) {
 }
 
 void json_write_bool(struct json_writer *writer, bool value) {
-  begin_value(writer);
+  put_comma(writer);
   buffer_append_cstr(writer->out, value ? "true" : "false");
 }
 
 void json_write_null(struct json_writer *writer) {
-  begin_value(writer);
+  put_comma(writer);
   buffer_append_cstr(writer->out, "null");
 }
 
 void json_write_raw(struct json_writer *writer, struct slice json) {
-  begin_value(writer);
+  put_comma(writer);
   buffer_append_slice(writer->out, json);
 }
 
 void json_write_parsed(struct json_writer *writer, struct json_value value) {
-  begin_value(writer);
+  put_comma(writer);
   json_write_value(writer->out, value);
 }
 
+// Not a string.
 static void append_scalar(struct buffer *out, struct json_value value) {
   switch (json_type_of(value)) {
   case JSON_BOOL: buffer_append_cstr(out, json_bool(value) ? "true" : "false"); break;
-  case JSON_I64: buffer_printf(out, "%jd", (intmax_t)json_i64(value)); break;
-  case JSON_U64: buffer_printf(out, "%ju", (uintmax_t)json_u64(value)); break;
+  case JSON_I64: append_i64(out, json_i64(value)); break;
+  case JSON_U64: append_u64(out, false, json_u64(value)); break;
   case JSON_DOUBLE: append_finite(out, json_double(value), true); break;
-  case JSON_STRING: append_string(out, json_string(value)); break;
   default: buffer_append_cstr(out, "null"); break;
   }
 }
 
 void json_write_value(struct buffer *out, struct json_value value) {
-  struct {
-    struct json_iter iter;
-    bool object;
-    bool nonempty;
-  } stack[JSON_DEPTH_MAX + 2];
+  bool objects[JSON_DEPTH_MAX + 2]; // of the open containers, the innermost at `depth`; [0] is the value itself
   size_t depth = 0;
-  for (;;) {
-    enum json_type type = json_type_of(value);
-    if (type == JSON_ARRAY || type == JSON_OBJECT) {
-      ASSERT(depth < sizeof stack / sizeof *stack);
-      buffer_append_byte(out, type == JSON_OBJECT ? '{' : '[');
-      stack[depth].iter = json_iterate(value);
-      stack[depth].object = type == JSON_OBJECT;
-      stack[depth].nonempty = false;
-      depth++;
+  bool comma = false, key = false; // is a comma due; is what comes a key
+  objects[0] = false;
+  if (!json_is_present(value)) {
+    buffer_append_cstr(out, "null");
+    return;
+  }
+  const struct json_tape *tape = value.document;
+  const uint64_t end = json_tape_behind(tape, value.index);
+  while (value.index < end) {
+    const char mark = json_tape_mark(tape->words[value.index]);
+    if (mark == '}' || mark == ']') {
+      buffer_append_byte(out, (uint8_t)mark);
+      value.index++;
+      comma = true;
+      key = objects[--depth];
+      continue;
+    }
+    if (mark == '"' || mark == JSON_TAPE_REPLACED) {
+      append_string(out, comma, json_string(value), key);
     } else {
-      append_scalar(out, value);
+      if (comma) buffer_append_byte(out, ',');
+      if (mark != '{' && mark != '[') append_scalar(out, value);
     }
-    // The next value to write: of the innermost container that still has one; those that have none are closed.
-    struct slice key;
-    while (depth > 0) {
-      bool object = stack[depth - 1].object;
-      struct json_iter *iter = &stack[depth - 1].iter;
-      if (object ? json_object_next(iter, &key, &value) : json_array_next(iter, &value)) break;
-      buffer_append_byte(out, object ? '}' : ']');
-      depth--;
+    if (mark == '{' || mark == '[') {
+      ASSERT(depth + 1 < sizeof objects / sizeof *objects);
+      buffer_append_byte(out, (uint8_t)mark);
+      value.index++;
+      objects[++depth] = mark == '{';
+      comma = false;
+      key = mark == '{';
+      continue;
     }
-    if (depth == 0) return;
-    if (stack[depth - 1].nonempty) buffer_append_byte(out, ',');
-    stack[depth - 1].nonempty = true;
-    if (stack[depth - 1].object) {
-      append_string(out, key);
-      buffer_append_byte(out, ':');
-    }
+    value.index = json_tape_behind(tape, value.index);
+    comma = !key;
+    key = !key && objects[depth];
   }
 }
+
+const uint8_t json_tape_types[256] = {
+    ['['] = JSON_ARRAY, ['{'] = JSON_OBJECT, ['"'] = JSON_STRING, [JSON_TAPE_REPLACED] = JSON_STRING,
+    ['l'] = JSON_I64,   ['u'] = JSON_U64,    ['d'] = JSON_DOUBLE, ['t'] = JSON_BOOL,
+    ['f'] = JSON_BOOL,
+};

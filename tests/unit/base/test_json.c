@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -285,6 +286,113 @@ static void test_write_double_reads_back(void **state) {
   }
 }
 
+// Every length up to a few blocks, plain and with one byte that is not, wherever it stands.
+static void test_write_string_of_each_length(void **state) {
+  static const struct {
+    uint8_t byte;
+    const char *written;
+  } others[] = {{'"', "\\\""},     {'\\', "\\\\"},         {0x1F, "\\u001f"},      {0, "\\u0000"}, {'\n', "\\n"},
+                {0x7F, "\\u007f"}, {0x80, "\xEF\xBF\xBD"}, {0xFF, "\xEF\xBF\xBD"}, {' ', " "},     {'~', "~"}};
+  (void)state;
+  struct buffer out, expected;
+  buffer_init(&out, 1024);
+  buffer_init(&expected, 1024);
+  for (size_t len = 0; len <= 50; len++) {
+    for (size_t at = 0; at < (len ? len : 1); at++) {
+      for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        uint8_t text[64];
+        struct json_writer writer;
+        for (size_t b = 0; b < len; b++) text[b] = (uint8_t)('a' + b % 26);
+        if (len > 0) text[at] = others[i].byte;
+        buffer_clear(&out);
+        buffer_clear(&expected);
+        json_writer_init(&writer, &out);
+        json_write_string(&writer, slice_make(text, len));
+        buffer_append_byte(&expected, '"');
+        buffer_append(&expected, text, len ? at : 0);
+        buffer_append_cstr(&expected, len ? others[i].written : "");
+        buffer_append_slice(&expected, slice_skip(slice_make(text, len), at + 1));
+        buffer_append_byte(&expected, '"');
+        assert_true(slice_equal(buffer_slice(&out), buffer_slice(&expected)));
+      }
+    }
+  }
+  buffer_finish(&out);
+  buffer_finish(&expected);
+}
+
+// What fits into what is left of the buffer to the byte is written.
+static void test_write_string_up_to_the_ceiling(void **state) {
+  (void)state;
+  struct buffer out;
+  struct json_writer writer;
+  buffer_init(&out, 16);
+  json_writer_init(&writer, &out);
+  json_begin_object(&writer);
+  json_key(&writer, "abc");
+  json_write_string(&writer, SLICE_LITERAL("123456"));
+  json_end_object(&writer);
+  assert_false(out.failed);
+  assert_slice(buffer_slice(&out), "{\"abc\":\"123456\"}");
+  buffer_finish(&out);
+}
+
+// Numbers as printf writes them, the shortest that reads back the same.
+static void test_write_numbers_as_printf(void **state) {
+  (void)state;
+  struct buffer out;
+  buffer_init(&out, 4096);
+  uint64_t random = 1;
+  for (int i = 0; i < 20000; i++) {
+    static const double scales[] = {1, 1, 10, 100, 1000, 1e6, 1e7, 1e9};
+    random = random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+    const uint64_t wide = random >> (random >> 58);
+    const double number = (double)(int64_t)(random >> (i % 50)) / scales[i % 8] * (i % 3 ? 1 : -1);
+    char expected[80];
+    for (int digits = 15; digits <= 17; digits++) {
+      snprintf(expected, sizeof expected, "%.*g", digits, number);
+      if (strtod(expected, NULL) == number) break;
+    }
+    const size_t len = strlen(expected);
+    snprintf(expected + len, sizeof expected - len, ",%jd,%ju]", (intmax_t)(int64_t)wide, (uintmax_t)wide);
+    struct json_writer writer;
+    buffer_clear(&out);
+    json_writer_init(&writer, &out);
+    json_begin_array(&writer);
+    json_write_double(&writer, number);
+    json_write_i64(&writer, (int64_t)wide);
+    json_write_u64(&writer, wide);
+    json_end_array(&writer);
+    assert_slice(slice_skip(buffer_slice(&out), 1), expected);
+  }
+  buffer_finish(&out);
+}
+
+// The padding that json_string promises; AddressSanitizer looks on.
+static void test_bytes_behind_strings(void **state) {
+  struct buffer text;
+  buffer_init(&text, 1 << 16);
+  for (uint32_t count = 0; count < 3000; count = count * 2 + 1) {
+    buffer_clear(&text);
+    buffer_append_byte(&text, '[');
+    for (uint32_t i = 0; i < count; i++) buffer_append_cstr(&text, "\"\",");
+    buffer_append_cstr(&text, "\"last\"]");
+    buffer_append_byte(&text, 0);
+    struct json_value root = parse(state, (const char *)text.ptr), value, last = {0};
+    struct json_iter iter = json_iterate(root);
+    unsigned sum = 0;
+    while (json_array_next(&iter, &value)) last = value;
+    for (int round = 0; round < 2; round++) {
+      struct slice string = json_string(last);
+      assert_true(slice_equal_cstr(string, "last"));
+      for (size_t i = 0; i < JSON_STRING_PADDING; i++) sum += string.ptr[string.len + i];
+      assert_int_equal(json_replace(last, SLICE_LITERAL("last")), STATUS_OK);
+    }
+    assert_true(sum <= 2 * JSON_STRING_PADDING * UINT8_MAX);
+  }
+  buffer_finish(&text);
+}
+
 static void test_writer(void **state) {
   struct buffer out;
   struct json_writer writer;
@@ -379,6 +487,10 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_size_limit_and_shrinking, setup, teardown),
       cmocka_unit_test_setup_teardown(test_write_value, setup, teardown),
       cmocka_unit_test_setup_teardown(test_write_double_reads_back, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_write_string_of_each_length, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_write_string_up_to_the_ceiling, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_write_numbers_as_printf, setup, teardown),
+      cmocka_unit_test_setup_teardown(test_bytes_behind_strings, setup, teardown),
       cmocka_unit_test_setup_teardown(test_writer, setup, teardown),
       cmocka_unit_test(test_writer_over_the_ceiling),
   };
