@@ -5,10 +5,11 @@
 // counted from when a request was due.
 //
 //   bench_events --address 127.0.0.1:4318 --key KEY [--project 1] [--bytes 50000] [--issues 50] [--first-issue 0]
-//                [--distinct 100] [--connections 8] [--seconds 5] [--rate EVENTS_PER_SECOND]
+//                [--distinct 100] [--connections 8] [--warm-up 0] [--seconds 5] [--rate EVENTS_PER_SECOND]
 //
-// Prints one JSON line: events, seconds, events_per_second, errors, event_bytes, sent_bytes, started (monotonic),
-// cpu_seconds, p50_ms, p99_ms.
+// What is answered in the first --warm-up seconds, which come before --seconds, is not counted. Prints one JSON line:
+// events, seconds, events_per_second, errors, event_bytes, sent_bytes, started (monotonic), cpu_seconds, p50_ms,
+// p99_ms.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -45,13 +46,13 @@ struct load {
   char host[128];
   uint16_t port;
   const char *key;
-  uint32_t project, connections, seconds;
+  uint32_t project, connections, seconds, warm_up;
   uint64_t rate;
   struct sentry_payload_options shape;
   struct sentry_payload *payload;
   struct connection *connection;
   int epoll;
-  uint64_t start_ns, end_ns, sent, answered, errors, in_flight;
+  uint64_t start_ns, measure_ns, end_ns, sent, answered, errors, in_flight;
   uint32_t *latencies_us, latency_count;
 };
 
@@ -116,6 +117,7 @@ static bool read_answer(struct load *load, struct connection *connection) {
   }
   connection->busy = false;
   load->in_flight--;
+  if (now_ns() < load->measure_ns) return true;
   load->answered++;
   uint64_t took_us = (now_ns() - connection->due_ns) / 1000;
   if (load->latency_count < LATENCIES_MAX) load->latencies_us[load->latency_count++] = (uint32_t)took_us;
@@ -138,7 +140,8 @@ static int send_due(struct load *load) {
 
 static void run(struct load *load) {
   load->start_ns = now_ns();
-  load->end_ns = load->start_ns + load->seconds * NS_PER_S;
+  load->measure_ns = load->start_ns + load->warm_up * NS_PER_S;
+  load->end_ns = load->measure_ns + load->seconds * NS_PER_S;
   while (now_ns() < load->end_ns || load->in_flight > 0) {
     struct epoll_event events[CONNECTIONS_MAX];
     int count = epoll_wait(load->epoll, events, CONNECTIONS_MAX, send_due(load));
@@ -157,7 +160,7 @@ static double percentile_ms(const struct load *load, double part) {
 }
 
 static void report(struct load *load) {
-  double seconds = (double)(now_ns() - load->start_ns) / 1e9;
+  double seconds = (double)(now_ns() - load->measure_ns) / 1e9;
   struct rusage usage;
   getrusage(RUSAGE_SELF, &usage);
   double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
@@ -183,7 +186,7 @@ static void parse_options(struct load *load, int count, char **arguments) {
       {"address", 1, NULL, 'a'},     {"key", 1, NULL, 'k'},     {"project", 1, NULL, 'p'},
       {"bytes", 1, NULL, 'b'},       {"issues", 1, NULL, 'i'},  {"distinct", 1, NULL, 'd'},
       {"connections", 1, NULL, 'c'}, {"seconds", 1, NULL, 's'}, {"first-issue", 1, NULL, 'f'},
-      {"rate", 1, NULL, 'r'},        {NULL, 0, NULL, 0}};
+      {"rate", 1, NULL, 'r'},        {"warm-up", 1, NULL, 'w'}, {NULL, 0, NULL, 0}};
   int option;
   while ((option = getopt_long(count, arguments, "", options, NULL)) != -1) {
     uint32_t value = optarg ? (uint32_t)strtoul(optarg, NULL, 10) : 0;
@@ -197,6 +200,7 @@ static void parse_options(struct load *load, int count, char **arguments) {
     case 'd': load->shape.distinct = value; break;
     case 'c': load->connections = value; break;
     case 's': load->seconds = value; break;
+    case 'w': load->warm_up = value; break;
     case 'r': load->rate = value; break;
     default: exit(2);
     }

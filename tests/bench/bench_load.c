@@ -5,9 +5,10 @@
 // latency is counted from when a request was due, so that a slow server cannot hide behind the generator.
 //
 //   bench_load --url http://127.0.0.1:4317 [--protocol grpc|http|json] [--connections 4] [--in-flight 4] [--seconds 5]
-//              [--rate SPANS_PER_SECOND] [--batch 512] [--spans-per-trace 8]
+//              [--warm-up 0] [--rate SPANS_PER_SECOND] [--batch 512] [--spans-per-trace 8]
 //
-// Prints one JSON line: spans, seconds, spans_per_second, bytes_per_span, errors, p50_ms, p99_ms.
+// What is answered in the first --warm-up seconds, which come before --seconds, is not counted. Prints one JSON line:
+// spans, seconds, spans_per_second, bytes_per_span, errors, p50_ms, p99_ms.
 #include <arpa/inet.h>
 #include <getopt.h>
 #include <grpc/byte_buffer.h>
@@ -34,12 +35,12 @@ struct load {
   const char *url, *protocol;
   char host[128];
   uint16_t port;
-  uint32_t connections, in_flight, seconds, batch, spans_per_trace;
+  uint32_t connections, in_flight, seconds, warm_up, batch, spans_per_trace;
   uint64_t rate;
   struct payload payload;
   uint64_t first_number;
   struct atomic_u64 next, errors, done;
-  uint64_t start_ns, end_ns, interval_ns; // between due times; 0: full speed
+  uint64_t start_ns, measure_ns, end_ns, interval_ns; // between due times; 0: full speed
   uint32_t *latencies_us;
   struct atomic_u64 latency_count;
 };
@@ -69,6 +70,7 @@ static void note(struct load *load, uint64_t due_ns, bool good) {
     atomic_u64_add_relaxed(&load->errors, 1);
     return;
   }
+  if (now_ns() < load->measure_ns) return;
   atomic_u64_add_relaxed(&load->done, 1);
   uint64_t index = atomic_u64_add(&load->latency_count, 1);
   if (index < LATENCIES_MAX) load->latencies_us[index] = (uint32_t)((now_ns() - due_ns) / NS_PER_US);
@@ -266,10 +268,11 @@ static uint64_t number_of(const char *text) {
 }
 
 static void parse(struct load *load, int argc, char **argv) {
-  static const struct option options[] = {
-      {"url", 1, NULL, 'u'},       {"protocol", 1, NULL, 'p'},        {"connections", 1, NULL, 'c'},
-      {"in-flight", 1, NULL, 'i'}, {"seconds", 1, NULL, 's'},         {"rate", 1, NULL, 'r'},
-      {"batch", 1, NULL, 'b'},     {"spans-per-trace", 1, NULL, 't'}, {NULL, 0, NULL, 0}};
+  static const struct option options[] = {{"url", 1, NULL, 'u'},         {"protocol", 1, NULL, 'p'},
+                                          {"connections", 1, NULL, 'c'}, {"in-flight", 1, NULL, 'i'},
+                                          {"seconds", 1, NULL, 's'},     {"rate", 1, NULL, 'r'},
+                                          {"batch", 1, NULL, 'b'},       {"spans-per-trace", 1, NULL, 't'},
+                                          {"warm-up", 1, NULL, 'w'},     {NULL, 0, NULL, 0}};
   for (int letter; (letter = getopt_long(argc, argv, "", options, NULL)) != -1;) {
     switch (letter) {
     case 'u': load->url = optarg; break;
@@ -277,6 +280,7 @@ static void parse(struct load *load, int argc, char **argv) {
     case 'c': load->connections = (uint32_t)number_of(optarg); break;
     case 'i': load->in_flight = (uint32_t)number_of(optarg); break;
     case 's': load->seconds = (uint32_t)number_of(optarg); break;
+    case 'w': load->warm_up = (uint32_t)number_of(optarg); break;
     case 'r': load->rate = number_of(optarg); break;
     case 'b': load->batch = (uint32_t)number_of(optarg); break;
     case 't': load->spans_per_trace = (uint32_t)number_of(optarg); break;
@@ -305,7 +309,8 @@ int main(int argc, char **argv) {
   if (is_grpc) grpc_init();
   if (load.rate) load.interval_ns = load.batch * NS_PER_S / load.rate;
   load.start_ns = now_ns();
-  load.end_ns = load.start_ns + load.seconds * NS_PER_S;
+  load.measure_ns = load.start_ns + load.warm_up * NS_PER_S;
+  load.end_ns = load.measure_ns + load.seconds * NS_PER_S;
   uint32_t count = is_grpc ? load.connections : load.connections * load.in_flight;
   struct thread *threads = calloc(count, sizeof(struct thread));
   if (!threads) abort();
@@ -313,7 +318,7 @@ int main(int argc, char **argv) {
     if (thread_start(&threads[i], "load", is_grpc ? run_grpc : run_http, &load)) abort();
   }
   for (uint32_t i = 0; i < count; i++) thread_join(&threads[i]);
-  report(&load, (double)(now_ns() - load.start_ns) / (double)NS_PER_S);
+  report(&load, (double)(now_ns() - load.measure_ns) / (double)NS_PER_S);
   free(threads);
   free(load.latencies_us);
   payload_destroy(&load.payload);
