@@ -32,12 +32,15 @@
 #include "store/project_store.h"
 #include "ui/ui_routes.h"
 
-#define GRACE_NS           (10 * NS_PER_S)
-#define UI_BODY_BYTES_MAX  (1u << 20)
-#define PENDING_BYTES_MAX  (32u << 20)
-#define KEPT_GATHER_NS     (20 * NS_PER_MS)
-#define EXPECTED_WAIT_NS   NS_PER_MS
-#define SPARE_SEGMENTS_MAX 4
+#define GRACE_NS          (10 * NS_PER_S)
+#define UI_BODY_BYTES_MAX (1u << 20)
+#define PENDING_BYTES_MAX (32u << 20)
+#define KEPT_GATHER_NS    (20 * NS_PER_MS)
+#define EXPECTED_WAIT_NS  NS_PER_MS
+// Small files of the intake journal are soon written over, while their pages are in memory; spare ones are what the
+// second between two deletions needs.
+#define INTAKE_SEGMENTS_SHARE 4
+#define SPARE_SEGMENTS_MAX    8
 
 struct collector {
   const struct options *options;
@@ -121,7 +124,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
       .quarantine_directory = collector->files.quarantine,
       .sync = options->journal_sync,
       .sync_interval_ns = options->journal_sync_interval_ns,
-      .segment_bytes_max = options->journal_segment_bytes,
+      .segment_bytes_max = options->journal_segment_bytes / INTAKE_SEGMENTS_SHARE,
       .bytes_max = options->journal_intake_max_bytes,
       .pending_bytes_max = PENDING_BYTES_MAX,
       .expected_wait_ns = EXPECTED_WAIT_NS,
@@ -138,6 +141,7 @@ static enum status open_journals(struct collector *collector, struct error *erro
   kept.sync = options->journal_sync == JOURNAL_SYNC_NEVER ? JOURNAL_SYNC_NEVER : JOURNAL_SYNC_ALWAYS;
   kept.gather_ns = KEPT_GATHER_NS;
   kept.expected_wait_ns = 0;
+  kept.segment_bytes_max = options->journal_segment_bytes;
   kept.dense = true;
   kept.spare_segments_max = 0; // it is deleted from by age, a segment in hours
   kept.bytes_max = options->journal_kept_max_bytes;

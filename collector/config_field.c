@@ -68,7 +68,8 @@ const struct config_field config_fields[] = {
      "With less than this free on the data directory's disk requests are refused with a retry hint. 0: a twentieth of "
      "the disk, at most 256MiB."},
     {"journal.segment_bytes", CONFIG_SIZE, AT(journal_segment_bytes), "64MiB", 64 * KIB, GIB, NULL, false,
-     "Size of one journal file."},
+     "Size of one file of the kept journal; those of the intake journal, which are written over all the time, have a "
+     "quarter of it."},
     {"store.max_bytes", CONFIG_SIZE, AT(store_max_bytes), "10GiB", MIB, UINT64_C(1) << 46, NULL, false,
      "Disk budget of the inbox (culprit.db)."},
     {"store.attachments_max_bytes", CONFIG_SIZE, AT(store_attachments_max_bytes), "512MiB", 64 * KIB, UINT64_C(1) << 46,
