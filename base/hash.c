@@ -1,16 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One-line doors to xxHash and libcrypto.
+// One-line doors to xxHash and libcrypto. Of MD5 the functions that work on a context of one's own: the newer ones look
+// for a provider and take memory for each hash, which costs more than hashing a few hundred bytes.
 #include "base/hash.h"
 
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <assert.h>
 #include <limits.h>
-#include <openssl/evp.h>
+#include <openssl/md5.h>
 #include <openssl/rand.h>
 #include <xxhash.h>
 
 #include "base/status.h"
 
-#define MD5_BYTES 16
+#define MD5_BYTES MD5_DIGEST_LENGTH
+static_assert(sizeof(MD5_CTX) <= sizeof(struct hash_md5) && _Alignof(MD5_CTX) <= _Alignof(struct hash_md5),
+              "OpenSSL's context fits");
 
 uint64_t hash_xxh3(struct slice bytes) {
   return XXH3_64bits(bytes.ptr, bytes.len);
@@ -21,22 +26,16 @@ uint64_t hash_xxh3_seeded(struct slice bytes, uint64_t seed) {
 }
 
 void hash_md5_init(struct hash_md5 *md5) {
-  EVP_MD_CTX *context = EVP_MD_CTX_new();
-  ASSERT(context != NULL);
-  ASSERT(EVP_DigestInit_ex(context, EVP_md5(), NULL) == 1);
-  md5->context = context;
+  ASSERT(MD5_Init((MD5_CTX *)md5->context) == 1);
 }
 
 void hash_md5_update(struct hash_md5 *md5, struct slice bytes) {
-  ASSERT(EVP_DigestUpdate(md5->context, bytes.ptr, bytes.len) == 1);
+  ASSERT(MD5_Update((MD5_CTX *)md5->context, bytes.ptr, bytes.len) == 1);
 }
 
 void hash_md5_finish(struct hash_md5 *md5, char out_hex[33]) {
-  uint8_t digest[EVP_MAX_MD_SIZE];
-  unsigned len = 0;
-  ASSERT(EVP_DigestFinal_ex(md5->context, digest, &len) == 1 && len == MD5_BYTES);
-  EVP_MD_CTX_free(md5->context);
-  md5->context = NULL;
+  uint8_t digest[MD5_BYTES];
+  ASSERT(MD5_Final(digest, (MD5_CTX *)md5->context) == 1);
   slice_to_hex(slice_make(digest, MD5_BYTES), out_hex);
   out_hex[2 * MD5_BYTES] = '\0';
 }

@@ -19,6 +19,7 @@
 #define SECTION_BYTES_MAX ((size_t)1 << 20)
 #define ARENA_BYTES_MAX   ((size_t)128 << 20)
 #define KEPT_BYTES_MAX    ((size_t)1 << 20) // of a buffer between events
+#define MEMORY_BYTES_MAX  ((size_t)4 << 20) // of stack traces that were seen before
 
 struct event_digest {
   struct inbox_grouping *grouping;
@@ -64,6 +65,7 @@ struct event_digest_pool *event_digest_pool_create(const struct inbox_grouping_o
   struct event_digest_pool *pool = calloc(1, sizeof *pool);
   ASSERT(pool != NULL);
   pool->grouping = *grouping;
+  pool->grouping.memory_bytes_max = MEMORY_BYTES_MAX;
   mutex_init(&pool->mutex);
   return pool;
 }

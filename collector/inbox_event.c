@@ -148,8 +148,10 @@ void inbox_event_make(struct inbox_event *out, const struct inbox_event_origin *
   if (arena_exhausted(arena)) setup_count = 1;
   out->algorithm = setups[0].id;
   out->result = (struct grouping_result){0};
-  if (grouping_compute(setups[0].config, event, arena, &out->result) != STATUS_OK)
-    out->result = (struct grouping_result){0};
+  struct grouping_memory *memory = inbox_grouping_memory(grouping);
+  enum status status = memory ? grouping_compute_remembering(setups[0].config, event, arena, memory, &out->result)
+                              : grouping_compute(setups[0].config, event, arena, &out->result);
+  if (status != STATUS_OK) out->result = (struct grouping_result){0};
   event->title = inbox_event_first_of(event->title, out->result.title);
   event->culprit = inbox_event_first_of(event->culprit, out->result.culprit);
   describe(out, origin, event, arena);

@@ -14,7 +14,7 @@
 
 // Working memory and result.
 struct inbox_event {
-  struct issue_event event; // its slices are in the arena, the sentry_event or the configuration
+  struct issue_event event; // its slices are in the arena, the sentry_event, the configuration or grouping's memory
   const char *algorithm;    // the id of the setup in force: lives until `grouping` is asked again
   struct grouping_result result;
   struct issue_hash hashes[ISSUE_EVENT_HASHES_MAX], past_hashes[ISSUE_PAST_HASHES_MAX];

@@ -49,6 +49,7 @@ struct inbox_grouping {
   struct table_recent *known;
   uint64_t seed;
   struct arena texts;
+  struct grouping_memory *memory;
 };
 
 struct inbox_grouping *inbox_grouping_create(const struct inbox_grouping_options *options) {
@@ -62,6 +63,7 @@ struct inbox_grouping *inbox_grouping_create(const struct inbox_grouping_options
   grouping_history_id(&program, grouping->program_id);
   grouping->seed = random_u64();
   arena_init(&grouping->texts, TEXTS_BYTES_MAX);
+  if (options->memory_bytes_max > 0) grouping->memory = grouping_memory_create(options->memory_bytes_max);
   return grouping;
 }
 
@@ -85,6 +87,7 @@ void inbox_grouping_destroy(struct inbox_grouping *grouping) {
   if (!grouping) return;
   free_slots(grouping);
   table_recent_destroy(grouping->known);
+  grouping_memory_destroy(grouping->memory);
   arena_finish(&grouping->texts);
   free(grouping);
 }
@@ -214,6 +217,10 @@ uint32_t inbox_grouping_find(struct inbox_grouping *grouping, uint32_t project, 
     if (grouping_history_is_kept(&setup, received_ns)) out_setups[count++] = slot->setups[i];
   }
   return count;
+}
+
+struct grouping_memory *inbox_grouping_memory(struct inbox_grouping *grouping) {
+  return grouping->memory;
 }
 
 static uint64_t key_of(const struct inbox_grouping *grouping, uint32_t project, const struct issue_hash *hash) {

@@ -19,6 +19,7 @@ struct inbox_grouping_options {
   struct database *database;
   const struct clock *clock;
   const struct grouping_config *program; // GROUPING_ALGORITHM with the built-in rules: when the database cannot tell
+  size_t memory_bytes_max;               // of a memory of stack traces; 0: none
 };
 struct inbox_grouping *inbox_grouping_create(const struct inbox_grouping_options *options);
 void inbox_grouping_destroy(struct inbox_grouping *grouping);
@@ -32,6 +33,9 @@ struct inbox_setup {
 // Returns how many. Valid until the next call.
 uint32_t inbox_grouping_find(struct inbox_grouping *grouping, uint32_t project, uint64_t received_ns,
                              struct inbox_setup out_setups[1 + GROUPING_HISTORY_PAST_MAX]);
+
+// What is remembered of stack traces, whatever project they are of; NULL: nothing.
+struct grouping_memory *inbox_grouping_memory(struct inbox_grouping *grouping);
 
 // Whether every one of the hashes has an issue, so that past hashes need not be computed.
 bool inbox_grouping_is_known(struct inbox_grouping *grouping, uint32_t project, const struct issue_hash *hashes,

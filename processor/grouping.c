@@ -21,17 +21,27 @@
 #include <stdlib.h>
 
 #include "processor/grouping_builtin.h"
+#include "processor/grouping_crash.h"
 #include "processor/grouping_internal.h"
 
 #define CONFIG_BYTES_MAX ((size_t)16 << 20)
 #define ROOTS_MAX        9 // strategies that may have a say in one variant
 #define MD5_HEX_DIGITS   32
 
+static void note_questions(struct grouping_config *config) {
+  for (uint32_t i = 0; i < config->rules.atom_count; i++) {
+    config->asks_type |= config->rules.atoms[i].field == GROUPING_FIELD_TYPE;
+    config->asks_value |= config->rules.atoms[i].field == GROUPING_FIELD_VALUE;
+    config->asks_mechanism |= config->rules.atoms[i].field == GROUPING_FIELD_MECHANISM;
+  }
+}
+
 enum status grouping_config_create(const struct grouping_config_options *options, struct grouping_config **out_config,
                                    struct error *error) {
   struct grouping_config *config = calloc(1, sizeof(*config));
   if (config == NULL) return error_set(error, STATUS_NO_MEMORY, "grouping: out of memory");
   arena_init(&config->arena, CONFIG_BYTES_MAX);
+  config->id = random_u64();
   config->published_fallback = options->published_fallback;
   config->mask_unique_ids = options->mask_unique_ids;
   grouping_rules_init(&config->rules, &config->arena);
@@ -65,6 +75,7 @@ enum status grouping_config_create(const struct grouping_config_options *options
     grouping_config_destroy(config);
     return status;
   }
+  note_questions(config);
   *out_config = config;
   return STATUS_OK;
 }
@@ -90,10 +101,23 @@ bool grouping_config_choose(struct slice algorithm, struct grouping_config_optio
   return false;
 }
 
+// Marks the frames of one stack, from memory if they were marked before. counts: its components will be asked for.
+static enum status mark_stack(struct grouping_work *work, struct sentry_stacktrace *trace,
+                              const struct grouping_subject *subject, bool counts, struct grouping_stack *out_stack) {
+  const struct grouping_memo *memo =
+      work->memory != NULL ? grouping_memory_look(work->memory, work->config, subject, trace, counts) : NULL;
+  if (memo != NULL) {
+    *out_stack = (struct grouping_stack){.count = trace->frame_count, .memo = memo};
+    return STATUS_OK;
+  }
+  enum status status = grouping_stack_mark(work->config->index, trace, subject, work->arena, out_stack);
+  if (status == STATUS_OK && work->memory != NULL) out_stack->kept = grouping_memory_keep(work->memory, trace);
+  return status;
+}
+
 // Marks the frames of every stack of the event, whether it will count or not: they are shown all.
 static enum status mark_stacks(struct grouping_work *work) {
   struct sentry_event *event = work->event;
-  const struct grouping_index *index = work->config->index;
   work->exception_stacks = arena_alloc_array(work->arena, event->exception_count, sizeof(*work->exception_stacks));
   work->thread_stacks = arena_alloc_array(work->arena, event->thread_count, sizeof(*work->thread_stacks));
   if (work->exception_stacks == NULL || work->thread_stacks == NULL) return STATUS_NO_MEMORY;
@@ -103,15 +127,16 @@ static enum status mark_stacks(struct grouping_work *work) {
     struct sentry_exception *exception = &event->exceptions[i];
     if (exception->stacktrace.frame_count == 0) continue;
     subject.exception = exception;
-    status = grouping_stack_mark(index, &exception->stacktrace, &subject, work->arena, &work->exception_stacks[i]);
+    status = mark_stack(work, &exception->stacktrace, &subject, true, &work->exception_stacks[i]);
   }
   subject.exception = NULL;
+  uint32_t crash = grouping_crash_thread(event);
   for (uint32_t i = 0; i < event->thread_count && status == STATUS_OK; i++) {
     if (event->threads[i].stacktrace.frame_count == 0) continue;
-    status = grouping_stack_mark(index, &event->threads[i].stacktrace, &subject, work->arena, &work->thread_stacks[i]);
+    status = mark_stack(work, &event->threads[i].stacktrace, &subject, i == crash, &work->thread_stacks[i]);
   }
   if (status == STATUS_OK) {
-    status = grouping_stack_mark(index, &event->stacktrace, &subject, work->arena, &work->event_stack);
+    status = mark_stack(work, &event->stacktrace, &subject, true, &work->event_stack);
   }
   return status;
 }
@@ -317,24 +342,18 @@ static void add_variants(struct grouping_work *work, const struct grouping_finge
   if (plain) add_outline(work, result);
 }
 
-enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
-                             struct grouping_result *out_result) {
-  return grouping_compute_watched(config, event, arena, NULL, out_result);
-}
-
-enum status grouping_compute_watched(const struct grouping_config *config, struct sentry_event *event,
-                                     struct arena *arena, const struct grouping_watcher *watcher,
-                                     struct grouping_result *out_result) {
-  struct grouping_work work = {.config = config, .event = event, .arena = arena, .watcher = watcher};
+static enum status compute(struct grouping_work *work, struct grouping_result *out_result) {
+  struct sentry_event *event = work->event;
+  struct arena *arena = work->arena;
   struct grouping_result result = {.fingerprint = event->fingerprint, .fingerprint_count = event->fingerprint_count};
-  enum status status = mark_stacks(&work);
+  enum status status = mark_stacks(work);
   if (status != STATUS_OK) return status;
   struct slice title = {0};
   const struct grouping_fingerprint_rule *rule = NULL;
   if (event->checksum.len > 0) {
-    add_checksum(&work, &result);
+    add_checksum(work, &result);
   } else {
-    rule = grouping_fingerprint_match(&config->fingerprints, event, arena);
+    rule = grouping_fingerprint_match(&work->config->fingerprints, event, arena);
     if (rule != NULL) {
       result.fingerprint_count = rule->value_count;
       result.fingerprint = arena_alloc_array(arena, rule->value_count, sizeof(*result.fingerprint));
@@ -345,12 +364,32 @@ enum status grouping_compute_watched(const struct grouping_config *config, struc
       result.fingerprint_line = rule->line;
       result.fingerprint_builtin = rule->builtin;
     }
-    add_variants(&work, rule, &result);
+    add_variants(work, rule, &result);
   }
-  grouping_title_describe(&work, title, &result);
+  grouping_title_describe(work, title, &result);
   if (arena_exhausted(arena)) return STATUS_NO_MEMORY;
   *out_result = result;
   return STATUS_OK;
+}
+
+enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
+                             struct grouping_result *out_result) {
+  return grouping_compute_watched(config, event, arena, NULL, out_result);
+}
+
+enum status grouping_compute_watched(const struct grouping_config *config, struct sentry_event *event,
+                                     struct arena *arena, const struct grouping_watcher *watcher,
+                                     struct grouping_result *out_result) {
+  struct grouping_work work = {.config = config, .event = event, .arena = arena, .watcher = watcher};
+  return compute(&work, out_result);
+}
+
+enum status grouping_compute_remembering(const struct grouping_config *config, struct sentry_event *event,
+                                         struct arena *arena, struct grouping_memory *memory,
+                                         struct grouping_result *out_result) {
+  struct grouping_work work = {.config = config, .event = event, .arena = arena, .memory = memory};
+  grouping_memory_begin(memory);
+  return compute(&work, out_result);
 }
 
 void grouping_write_variants(const struct grouping_result *result, struct json_writer *writer) {

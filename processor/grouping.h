@@ -21,6 +21,7 @@
 #define GROUPING_OUTLINE      "outline" // the variant that is not Sentry's
 
 struct grouping_config;
+struct grouping_told;
 
 // Compiles rules. `enhancements` and `fingerprinting` are a project's own texts in Sentry's syntax (may be empty); the
 // built-in stack-trace rules come first unless without_builtin. error names the line.
@@ -50,6 +51,7 @@ struct grouping_component {
   uint32_t value_count;
   struct grouping_component *children;
   uint32_t child_count;
+  const struct grouping_told *told; // out of a memory, in the place of children; NULL: none
 };
 struct grouping_variant {
   const char *name; // "app", "system", "default", "fallback", "custom-fingerprint", …
@@ -76,6 +78,18 @@ struct grouping_result {
 // STATUS_NO_MEMORY when the arena is full.
 enum status grouping_compute(const struct grouping_config *config, struct sentry_event *event, struct arena *arena,
                              struct grouping_result *out_result);
+
+// The same for who has many events, of which most come from places that others came from: what was found out about
+// their stack traces is kept, up to bytes_max, and costs nothing the next time. The result is the same, but for
+// components below stack traces, which are there only where they are written or fed into a hash; parts of it and of the
+// event's frames live in the memory, until the next call with it. A memory outlives no configuration and may be used
+// with any; one thread at a time.
+struct grouping_memory;
+struct grouping_memory *grouping_memory_create(size_t bytes_max);
+void grouping_memory_destroy(struct grouping_memory *memory);
+enum status grouping_compute_remembering(const struct grouping_config *config, struct sentry_event *event,
+                                         struct arena *arena, struct grouping_memory *memory,
+                                         struct grouping_result *out_result);
 
 // What a stack-trace rule did, told while computing, for explanations. The same may be told more than once.
 struct grouping_effect {

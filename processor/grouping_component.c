@@ -65,10 +65,12 @@ void grouping_component_settle(struct grouping_component *component) {
 struct feeder {
   struct hash_md5 *md5;
   size_t len;
+  bool fresh; // nothing was fed yet
   uint8_t bytes[CHUNK_BYTES];
 };
 
 static void feed(struct feeder *feeder, struct slice value) {
+  feeder->fresh &= value.len == 0;
   if (feeder->len + value.len > CHUNK_BYTES) {
     hash_md5_update(feeder->md5, slice_make(feeder->bytes, feeder->len));
     feeder->len = 0;
@@ -81,21 +83,52 @@ static void feed(struct feeder *feeder, struct slice value) {
   }
 }
 
-void grouping_component_feed(const struct grouping_component *component, struct hash_md5 *md5) {
+// What is to be fed of a component itself.
+static void feed_own(struct feeder *feeder, const struct grouping_component *component) {
+  for (uint32_t i = 0; i < component->value_count; i++) feed(feeder, component->values[i]);
+  if (component->told == NULL) return;
+  if (feeder->fresh) {
+    *feeder->md5 = component->told->begun;
+    feeder->fresh = component->told->fed.len == 0;
+  } else {
+    feed(feeder, component->told->fed);
+  }
+}
+
+// fresh: nothing was fed into the hash yet.
+static void feed_all(const struct grouping_component *component, struct hash_md5 *md5, bool fresh) {
   struct walk walk = {0};
   struct feeder feeder;
   feeder.md5 = md5;
   feeder.len = 0;
+  feeder.fresh = fresh;
   if (!component->contributes) return;
   walk_enter(&walk, component);
-  for (uint32_t i = 0; i < component->value_count; i++) feed(&feeder, component->values[i]);
+  feed_own(&feeder, component);
   while (walk.depth > 0) {
     const struct grouping_component *child = walk_next(&walk);
     if (child == NULL || !child->contributes) continue;
-    for (uint32_t i = 0; i < child->value_count; i++) feed(&feeder, child->values[i]);
+    feed_own(&feeder, child);
     if (child->child_count > 0) walk_enter(&walk, child);
   }
   if (feeder.len > 0) hash_md5_update(md5, slice_make(feeder.bytes, feeder.len));
+}
+
+void grouping_component_feed(const struct grouping_component *component, struct hash_md5 *md5) {
+  feed_all(component, md5, false);
+}
+
+void grouping_component_gather(const struct grouping_component *component, struct buffer *out) {
+  struct walk walk = {0};
+  walk_enter(&walk, component);
+  if (component->told != NULL) buffer_append_slice(out, component->told->fed);
+  while (walk.depth > 0) {
+    const struct grouping_component *child = walk_next(&walk);
+    if (child == NULL || !child->contributes) continue;
+    for (uint32_t i = 0; i < child->value_count; i++) buffer_append_slice(out, child->values[i]);
+    if (child->told != NULL) buffer_append_slice(out, child->told->fed);
+    if (child->child_count > 0) walk_enter(&walk, child);
+  }
 }
 
 void grouping_component_hash(const struct grouping_component *component, char out_hash[33]) {
@@ -103,7 +136,7 @@ void grouping_component_hash(const struct grouping_component *component, char ou
   if (!component->contributes) return;
   struct hash_md5 md5;
   hash_md5_init(&md5);
-  grouping_component_feed(component, &md5);
+  feed_all(component, &md5, true);
   hash_md5_finish(&md5, out_hash);
 }
 
@@ -119,42 +152,73 @@ bool grouping_component_has(const struct grouping_component *component, const ch
   return false;
 }
 
+static void append(struct buffer *out, struct slice text) {
+  if (text.len <= out->capacity - out->len) {
+    if (text.len > 0) memcpy(out->ptr + out->len, text.ptr, text.len);
+    out->len += text.len;
+  } else {
+    buffer_append_slice(out, text);
+  }
+}
+
+static void append_json(struct buffer *out, struct slice text) {
+  struct json_writer writer;
+  json_writer_init(&writer, out);
+  json_write_string(&writer, text);
+}
+
 // Up to its children. Ids are constants of the algorithm without anything to escape; of a large event there are
-// hundreds of components, so they are written as text. A hint may quote a rule, in the words of whoever wrote it.
-static void write_open(const struct grouping_component *component, struct buffer *out) {
-  buffer_append_cstr(out, "{\"id\":\"");
-  buffer_append_cstr(out, component->id);
-  buffer_append_cstr(out, component->contributes ? "\",\"contributes\":true,\"hint\":"
-                                                 : "\",\"contributes\":false,\"hint\":");
-  struct json_writer hint;
-  json_writer_init(&hint, out);
-  json_write_cstr(&hint, component->hint);
-  buffer_append_cstr(out, ",\"values\":[");
+// hundreds of components, so they are written as text. A hint may quote a rule, in the words of whoever wrote it. True
+// when the list that is open has something in it.
+static bool write_open(const struct grouping_component *component, struct buffer *out) {
+  append(out, SLICE_LITERAL("{\"id\":\""));
+  append(out, slice_from_cstr(component->id));
+  append(out, component->contributes ? SLICE_LITERAL("\",\"contributes\":true,\"hint\":")
+                                     : SLICE_LITERAL("\",\"contributes\":false,\"hint\":"));
+  if (component->hint == NULL) {
+    append(out, SLICE_LITERAL("null"));
+  } else {
+    append_json(out, slice_from_cstr(component->hint));
+  }
+  append(out, SLICE_LITERAL(",\"values\":["));
   for (uint32_t i = 0; i < component->value_count; i++) {
     if (i > 0) buffer_append_byte(out, ',');
-    struct json_writer value;
-    json_writer_init(&value, out);
-    json_write_string(&value, component->values[i]);
+    append_json(out, component->values[i]);
+  }
+  if (component->told != NULL) append(out, component->told->written);
+  return component->value_count > 0 || (component->told != NULL && component->told->written.len > 0);
+}
+
+// The children of the one that was entered last, and what closes it. has_values: its list has something in it.
+static void write_below(struct walk *walk, bool has_values, struct buffer *out) {
+  bool is_first = !has_values; // of the list that is open
+  while (walk->depth > 0) {
+    const struct grouping_component *child = walk_next(walk);
+    if (child == NULL) {
+      append(out, SLICE_LITERAL("]}"));
+      is_first = false;
+      continue;
+    }
+    if (!is_first) buffer_append_byte(out, ',');
+    walk_enter(walk, child);
+    is_first = !write_open(child, out);
   }
 }
 
 void grouping_write_component(const struct grouping_component *component, struct json_writer *writer) {
   struct walk walk = {0};
-  struct buffer *out = writer->out;
   json_write_raw(writer, (struct slice){0}); // its comma
   walk_enter(&walk, component);
-  write_open(component, out);
-  bool is_first = component->value_count == 0; // of the list that is open
-  while (walk.depth > 0) {
-    const struct grouping_component *child = walk_next(&walk);
-    if (child == NULL) {
-      buffer_append_cstr(out, "]}");
-      is_first = false;
-      continue;
-    }
-    if (!is_first) buffer_append_byte(out, ',');
-    walk_enter(&walk, child);
-    write_open(child, out);
-    is_first = child->value_count == 0;
+  bool has_values = write_open(component, writer->out);
+  write_below(&walk, has_values, writer->out);
+}
+
+void grouping_component_write_children(const struct grouping_component *component, struct buffer *out) {
+  for (uint32_t i = 0; i < component->child_count; i++) {
+    if (i > 0) buffer_append_byte(out, ',');
+    struct walk walk = {0};
+    walk_enter(&walk, &component->children[i]);
+    bool has_values = write_open(&component->children[i], out);
+    write_below(&walk, has_values, out);
   }
 }

@@ -45,12 +45,66 @@ static struct grouping_component *stacktrace_variant(const struct grouping_work 
   return trace;
 }
 
+// The parts of a frame that are there whichever way it came. Of the file its name, though the module would be
+// preferred.
+static bool outline_frame(const struct grouping_component *frame, struct grouping_component *out_frame) {
+  bool named = false;
+  for (uint32_t i = 0; i < frame->child_count; i++) {
+    const struct grouping_component *part = &frame->children[i];
+    bool file = strcmp(part->id, "filename") == 0, function = strcmp(part->id, "function") == 0;
+    if (part->value_count == 0 || (!file && !function)) continue;
+    struct grouping_component *copy = grouping_component_add(out_frame);
+    *copy = *part;
+    if (file) copy->contributes = true;
+    if (file) copy->hint = NULL;
+    named |= function && part->contributes;
+  }
+  grouping_component_settle(out_frame);
+  return named;
+}
+
+// The frames of an outline; NULL when none of them has a name.
+static struct grouping_component *outline_trace(const struct grouping_work *work, const struct grouping_stack *stack,
+                                                const struct grouping_component *trace) {
+  struct grouping_component *frames = grouping_component_new("stacktrace", trace->child_count, work->arena);
+  if (frames == NULL) return NULL;
+  bool named = false;
+  for (uint32_t i = 0; i < trace->child_count; i++) {
+    bool javascript = stack->frames[i].family == GROUPING_FAMILY_JAVASCRIPT;
+    if (!trace->children[i].contributes || (javascript && i + OUTLINE_JAVASCRIPT_FRAMES < trace->child_count)) continue;
+    struct grouping_component *frame = grouping_component_new("frame", 2, work->arena);
+    if (frame == NULL) return NULL;
+    named |= outline_frame(&trace->children[i], frame);
+    *grouping_component_add(frames) = *frame;
+  }
+  grouping_component_settle(frames);
+  return named ? frames : NULL;
+}
+
+// What was remembered, as a component of this event's.
+static struct grouping_component *recall(const struct grouping_work *work, const struct grouping_memo_trace *trace) {
+  struct grouping_component *component = grouping_component_new("stacktrace", 0, work->arena);
+  if (component == NULL) return NULL;
+  component->hint = trace->hint;
+  component->contributes = trace->contributes;
+  component->told = &trace->told;
+  return component;
+}
+
 struct grouping_pair grouping_stacktrace_components(const struct grouping_work *work, struct grouping_stack *stack) {
   struct grouping_pair pair = {0};
+  if (stack->memo != NULL) {
+    pair.system = recall(work, grouping_memo_system(stack->memo));
+    pair.app = recall(work, grouping_memo_app(stack->memo));
+    return pair;
+  }
   struct grouping_component *frames = grouping_frame_components(work, stack);
   if (frames == NULL) return pair;
   pair.system = stacktrace_variant(work, stack, frames, false);
   pair.app = stacktrace_variant(work, stack, frames, true);
+  if (stack->kept != NULL && pair.app != NULL) {
+    grouping_memory_complete(work->memory, stack->kept, pair.system, pair.app, outline_trace(work, stack, pair.app));
+  }
   return pair;
 }
 
@@ -276,43 +330,20 @@ struct grouping_pair grouping_exception_components(struct grouping_work *work) {
   return result;
 }
 
-// The parts of a frame that are there whichever way it came. Of the file its name, though the module would be
-// preferred.
-static bool outline_frame(const struct grouping_component *frame, struct grouping_component *out_frame) {
-  bool named = false;
-  for (uint32_t i = 0; i < frame->child_count; i++) {
-    const struct grouping_component *part = &frame->children[i];
-    bool file = strcmp(part->id, "filename") == 0, function = strcmp(part->id, "function") == 0;
-    if (part->value_count == 0 || (!file && !function)) continue;
-    struct grouping_component *copy = grouping_component_add(out_frame);
-    *copy = *part;
-    if (file) copy->contributes = true;
-    if (file) copy->hint = NULL;
-    named |= function && part->contributes;
-  }
-  grouping_component_settle(out_frame);
-  return named;
-}
-
 struct grouping_component *grouping_outline_component(const struct grouping_work *work) {
   if (work->raised == NULL || work->raised->child_count < 2) return NULL;
-  const struct sentry_event *event = work->event;
-  const struct grouping_stack *stack = &work->exception_stacks[event->exception_count - 1];
+  const struct grouping_stack *stack = &work->exception_stacks[work->event->exception_count - 1];
   const struct grouping_component *trace = &work->raised->children[0], *type = &work->raised->children[1];
   struct grouping_component *outline = grouping_component_new("outline", 2, work->arena);
-  struct grouping_component *frames = grouping_component_new("stacktrace", trace->child_count, work->arena);
-  if (outline == NULL || frames == NULL || !trace->contributes || !type->contributes) return NULL;
-  bool named = false;
-  for (uint32_t i = 0; i < trace->child_count; i++) {
-    bool javascript = stack->frames[i].family == GROUPING_FAMILY_JAVASCRIPT;
-    if (!trace->children[i].contributes || (javascript && i + OUTLINE_JAVASCRIPT_FRAMES < trace->child_count)) continue;
-    struct grouping_component *frame = grouping_component_new("frame", 2, work->arena);
-    if (frame == NULL) return NULL;
-    named |= outline_frame(&trace->children[i], frame);
-    *grouping_component_add(frames) = *frame;
+  if (outline == NULL || !trace->contributes || !type->contributes) return NULL;
+  const struct grouping_component *frames;
+  if (stack->memo != NULL) {
+    const struct grouping_memo_trace *told = grouping_memo_outline(stack->memo);
+    frames = told != NULL ? recall(work, told) : NULL;
+  } else {
+    frames = outline_trace(work, stack, trace);
   }
-  grouping_component_settle(frames);
-  if (!named) return NULL;
+  if (frames == NULL) return NULL;
   *grouping_component_add(outline) = *frames;
   *grouping_component_add(outline) = *type;
   grouping_component_settle(outline);

@@ -12,15 +12,18 @@
 #include "processor/grouping.h"
 #include "processor/grouping_fingerprint.h"
 #include "processor/grouping_match.h"
+#include "processor/grouping_memory.h"
 
 #define GROUPING_DEPTH_MAX 8
 
 struct grouping_config {
+  uint64_t id;        // of this one among all there ever are
   struct arena arena; // everything below lives here
   struct grouping_rules rules;
   struct grouping_index *index;
   struct grouping_fingerprints fingerprints;
   bool published_fallback, mask_unique_ids;
+  bool asks_type, asks_value, asks_mechanism; // some stack-trace rule asks this of the exception
 };
 
 // One call of grouping_compute.
@@ -29,6 +32,7 @@ struct grouping_work {
   struct sentry_event *event;
   struct arena *arena;                                                  // running out is looked at in the end
   const struct grouping_watcher *watcher;                               // NULL: nobody asks
+  struct grouping_memory *memory;                                       // NULL: none; never with a watcher
   struct grouping_stack *exception_stacks, *thread_stacks, event_stack; // as many as the event has
   const struct sentry_exception *main_exception;                        // marked by exception groups; NULL: the last
   const struct grouping_component *raised; // "app" of the last exception; NULL: it has no stack
@@ -50,6 +54,10 @@ void grouping_component_mute(struct grouping_component *component, const char *h
 void grouping_component_settle(struct grouping_component *component);
 // Feeds the contributing values in tree order.
 void grouping_component_feed(const struct grouping_component *component, struct hash_md5 *md5);
+// Appends what is fed of the component's children, whether it contributes itself or not.
+void grouping_component_gather(const struct grouping_component *component, struct buffer *out);
+// Appends the children as JSON, commas between them.
+void grouping_component_write_children(const struct grouping_component *component, struct buffer *out);
 // The hash of a component that contributes, "" otherwise.
 void grouping_component_hash(const struct grouping_component *component, char out_hash[33]);
 // A contributing component with this id is below, in contributing ones.

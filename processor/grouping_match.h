@@ -20,6 +20,7 @@
 #include "proto/sentry_event.h"
 
 struct grouping_index;
+struct grouping_memo;
 // In the rules' arena. STATUS_NO_MEMORY.
 enum status grouping_index_create(const struct grouping_rules *rules, struct grouping_index **out_index);
 
@@ -41,6 +42,8 @@ struct grouping_stack {
   struct arena *arena;
   const struct grouping_watcher *watcher; // NULL: nobody asks
   const struct grouping_rule *rule;       // that is running
+  const struct grouping_memo *memo;       // all else but count is empty: it has what there is to know; NULL: no
+  struct grouping_memo *kept;             // to be completed; NULL: nothing
 };
 
 // Whose stack trace it is.
