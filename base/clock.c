@@ -4,7 +4,6 @@
 // start on 1 March, so that the leap day is the last of its year and no table of month lengths is needed.
 #include "base/clock.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include "base/status.h"
@@ -49,6 +48,12 @@ void clock_fake_add(struct clock_fake *fake, uint64_t ns) {
   __atomic_fetch_add(&fake->monotonic, ns, __ATOMIC_SEQ_CST);
 }
 
+// Writes `digits` decimal digits and returns the place behind them.
+static char *put_digits(char *to, uint64_t number, int digits) {
+  for (int i = digits; i-- > 0; number /= 10) to[i] = (char)('0' + number % 10);
+  return to + digits;
+}
+
 void clock_format_rfc3339(uint64_t wall_ns, char out[CLOCK_RFC3339_BYTES]) {
   uint64_t seconds = wall_ns / NS_PER_S;
   uint64_t days = seconds / 86400 + 719468; // since 0000-03-01
@@ -60,8 +65,20 @@ void clock_format_rfc3339(uint64_t wall_ns, char out[CLOCK_RFC3339_BYTES]) {
   uint64_t day = day_of_year - (153 * march_month + 2) / 5 + 1;
   uint64_t month = march_month < 10 ? march_month + 3 : march_month - 9;
   uint64_t year = era * 400 + year_of_era + (month <= 2);
-  int len = snprintf(out, CLOCK_RFC3339_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%09uZ", (unsigned)year % 10000,
-                     (unsigned)month % 100, (unsigned)day % 100, (unsigned)(seconds / 3600 % 24),
-                     (unsigned)(seconds / 60 % 60), (unsigned)(seconds % 60), (unsigned)(wall_ns % NS_PER_S));
-  ASSERT(len == CLOCK_RFC3339_BYTES - 1);
+  char *at = put_digits(out, year, 4);
+  *at++ = '-';
+  at = put_digits(at, month, 2);
+  *at++ = '-';
+  at = put_digits(at, day, 2);
+  *at++ = 'T';
+  at = put_digits(at, seconds / 3600 % 24, 2);
+  *at++ = ':';
+  at = put_digits(at, seconds / 60 % 60, 2);
+  *at++ = ':';
+  at = put_digits(at, seconds % 60, 2);
+  *at++ = '.';
+  at = put_digits(at, wall_ns % NS_PER_S, 9);
+  *at++ = 'Z';
+  *at++ = '\0';
+  ASSERT(at == out + CLOCK_RFC3339_BYTES);
 }

@@ -33,6 +33,10 @@ static uint32_t decode(struct slice text, size_t at, size_t *out_len) {
   return code;
 }
 
+static bool is_ascii_space(uint8_t c) {
+  return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F);
+}
+
 size_t grouping_text_step(struct slice text, size_t at) {
   if (text.ptr[at] < 0x80) return 1;
   size_t len;
@@ -43,7 +47,7 @@ size_t grouping_text_step(struct slice text, size_t at) {
 size_t grouping_text_space(struct slice text, size_t at) {
   if (at >= text.len) return 0;
   uint8_t c = text.ptr[at];
-  if (c < 0x80) return c == ' ' || (c >= '\t' && c <= '\r') || (c >= 0x1C && c <= 0x1F) ? 1 : 0;
+  if (c < 0x80) return is_ascii_space(c) ? 1 : 0;
   size_t len;
   uint32_t code = decode(text, at, &len);
   bool space = code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) || code == 0x2028 ||
@@ -66,6 +70,7 @@ bool grouping_text_word_at(struct slice text, size_t at) {
 bool grouping_text_word_before(struct slice text, size_t at) {
   if (at == 0 || at > text.len) return false;
   size_t start = at - 1;
+  if (text.ptr[start] < 0x80) return grouping_text_word_at(text, start);
   while (start > 0 && at - start < 4 && (text.ptr[start] & 0xC0) == 0x80) start--;
   if (start + grouping_text_step(text, start) != at) start = at - 1; // stray continuation bytes
   return grouping_text_word_at(text, start);
@@ -83,7 +88,7 @@ static size_t line_end(struct slice text, size_t at) {
 
 struct slice grouping_text_line(struct slice text, size_t from, size_t *out_next) {
   size_t at = from, end = 0;
-  while (at < text.len && (end = line_end(text, at)) == 0) at++;
+  while (at < text.len && ((text.ptr[at] >= ' ' && text.ptr[at] < 0x80) || (end = line_end(text, at)) == 0)) at++;
   *out_next = at + end;
   return slice_sub(text, from, at - from);
 }
@@ -96,6 +101,9 @@ struct slice grouping_text_first_line(struct slice text) {
 struct slice grouping_text_trim(struct slice text) {
   size_t from = 0, space;
   while ((space = grouping_text_space(text, from)) > 0) from += space;
+  // A byte of ASCII is a character whatever stands before it, so as long as there are only such it goes from the end.
+  while (text.len > from && is_ascii_space(text.ptr[text.len - 1])) text.len--;
+  if (text.len > from && text.ptr[text.len - 1] < 0x80) return slice_sub(text, from, text.len - from);
   size_t end = from; // behind the last character that is no space
   for (size_t at = from; at < text.len;) {
     space = grouping_text_space(text, at);
@@ -109,6 +117,10 @@ struct slice grouping_text_collapse(struct slice text, struct arena *arena) {
   text = grouping_text_trim(text);
   bool same = true;
   for (size_t at = 0; at < text.len && same;) {
+    if (text.ptr[at] > ' ' && text.ptr[at] < 0x80) {
+      at++;
+      continue;
+    }
     size_t space = grouping_text_space(text, at);
     if (space > 0) same = space == 1 && text.ptr[at] == ' ' && grouping_text_space(text, at + 1) == 0;
     at += space > 0 ? space : grouping_text_step(text, at);
@@ -134,7 +146,7 @@ struct slice grouping_text_collapse(struct slice text, struct arena *arena) {
 
 size_t grouping_text_chars(struct slice text) {
   size_t count = 0;
-  for (size_t at = 0; at < text.len; at += grouping_text_step(text, at)) count++;
+  for (size_t at = 0; at < text.len; at += text.ptr[at] < 0x80 ? 1 : grouping_text_step(text, at)) count++;
   return count;
 }
 

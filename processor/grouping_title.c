@@ -54,6 +54,20 @@ static const struct sentry_exception *main_exception(const struct grouping_work 
   return &event->exceptions[marked ? event->main_exception - 1 : event->exception_count - 1];
 }
 
+// One after the other, each up to a NUL: what a person reads ends there.
+static struct slice join(struct slice a, struct slice b, struct slice c, struct slice d, struct arena *arena) {
+  struct slice parts[] = {a, b, c, d};
+  uint8_t *text = arena_alloc(arena, a.len + b.len + c.len + d.len);
+  if (text == NULL) return (struct slice){0};
+  size_t len = 0;
+  for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+    parts[i] = slice_sub(parts[i], 0, slice_find_byte(parts[i], 0));
+    if (parts[i].len > 0) memcpy(text + len, parts[i].ptr, parts[i].len);
+    len += parts[i].len;
+  }
+  return slice_make(text, len);
+}
+
 static struct slice exception_title(const struct grouping_work *work, const struct sentry_exception *exception,
                                     const struct sentry_frame *crash) {
   struct slice type = exception->type;
@@ -63,7 +77,7 @@ static struct slice exception_title(const struct grouping_work *work, const stru
   struct slice line = grouping_text_first_line(grouping_text_trim(exception->value));
   if (line.len == 0) return type;
   line = grouping_text_truncate(line, TITLE_VALUE_CHARS_MAX, work->arena);
-  return arena_printf(work->arena, "%.*s: %.*s", SLICE_PRINTF(type), SLICE_PRINTF(line));
+  return join(type, SLICE_LITERAL(": "), line, (struct slice){0}, work->arena);
 }
 
 static struct slice message_title(const struct grouping_work *work) {
@@ -83,9 +97,9 @@ static struct slice frame_culprit(const struct grouping_work *work, const struct
   if (family == GROUPING_FAMILY_NATIVE) return function;
   if (place.len == 0) return (struct slice){0};
   if (family == GROUPING_FAMILY_JAVASCRIPT) {
-    return arena_printf(work->arena, "%.*s(%.*s)", SLICE_PRINTF(function), SLICE_PRINTF(place));
+    return join(function, SLICE_LITERAL("("), place, SLICE_LITERAL(")"), work->arena);
   }
-  return arena_printf(work->arena, "%.*s in %.*s", SLICE_PRINTF(place), SLICE_PRINTF(function));
+  return join(place, SLICE_LITERAL(" in "), function, (struct slice){0}, work->arena);
 }
 
 static struct slice trace_culprit(const struct grouping_work *work, const struct sentry_stacktrace *trace) {
