@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The compiled configuration. The rules: scrub_key.c (names), scrub_value.c (what stands in a text), scrub_text.c
-// (texts with a structure); where they are applied: scrub_event.c and scrub_otlp.c.
+// (texts with a structure); where they are applied: scrub_event.c and scrub_otlp.c. What spares looking:
+// scrub_glance.c.
 #include <stdlib.h>
 
 #include "base/hash.h"
@@ -16,6 +17,8 @@ struct scrub *scrub_create(const struct scrub_options *options) {
   scrub->number = random_u64() | 1;
   scrub_key_compile(&scrub->matcher, options);
   scrub_value_compile(scrub);
+  scrub_glance_compile(&scrub->glance, options);
+  scrub_event_compile(scrub);
   const uint32_t count = options->safe_key_count < SCRUB_KEYS_MAX ? options->safe_key_count : SCRUB_KEYS_MAX;
   size_t bytes = 1;
   for (uint32_t i = 0; i < count; i++) bytes += strlen(options->safe_keys[i]);

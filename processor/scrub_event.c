@@ -10,6 +10,7 @@
 //
 // Changes are noted in a tree of marks, one node for each part of the path that leads to a change, made only then. At
 // the end the tree is merged into the `_meta` the SDK had sent.
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -20,7 +21,8 @@
 #define NUMBER_TEXT 32
 #define TEXT_MAX    (16u << 20)
 #define MERGE_MAX   (1u << 20) // comparisons of members of the old _meta with marks; what is beyond is not taken over
-#define REMARKS_MAX 64         // members, and entries of "rem", taken over of what the SDK said of one value
+#define CARD_MIN    INT64_C(100000000000000) // a number of 15 digits
+#define REMARKS_MAX 64 // members, and entries of "rem", taken over of what the SDK said of one value
 
 enum place {
   LEFT,
@@ -134,19 +136,28 @@ static const struct step steps[][STEPS_MAX] = {
               KEY("user_agent.original", LEFT), ELSE(FREE)},
 };
 
-static enum place place_of(enum place from, struct slice key) {
-  if (from == LEFT || from == MESSAGE || from == URL) return LEFT;
+void scrub_event_compile(struct scrub *scrub) {
+  static_assert(SDK < SCRUB_PLACES_MAX, "every place is known");
+  for (size_t place = 0; place < sizeof(steps) / sizeof(steps[0]); place++) {
+    const struct step *step = steps[place];
+    for (; step->key; step++) scrub->known_lengths[place] |= UINT64_C(1) << (step->key_len & 63);
+    scrub->others[place] = (uint8_t)step->to;
+  }
+}
+
+static inline enum place place_of(const struct scrub *scrub, enum place from, struct slice key) {
+  if (!(scrub->known_lengths[from] >> (key.len & 63) & 1)) return (enum place)scrub->others[from];
   const struct step *step = steps[from];
-  while (step->key) {
-    if (key.len == step->key_len && slice_equal_ignore_case(key, slice_make(step->key, step->key_len))) break;
-    step++;
+  for (; step->key; step++) {
+    if (key.len != step->key_len || ((key.ptr[0] ^ (uint8_t)step->key[0]) & 0xDF)) continue;
+    if (slice_equal_ignore_case(key, slice_make(step->key, step->key_len))) break;
   }
   return step->to;
 }
 
 // Are the names in this place the application's?
-static bool judges_keys(enum place place) {
-  return place == FREE || place == HEADERS || place == COOKIES || place == QUERY;
+static inline bool judges_keys(enum place place) {
+  return (1u << FREE | 1u << HEADERS | 1u << COOKIES | 1u << QUERY) >> place & 1;
 }
 
 // --- marks ----------------------------------------------------------------------------------------------------------
@@ -375,10 +386,10 @@ static bool holds_something(struct json_value value) {
 }
 
 // Is `value` under `key` in `place` to go as a whole?
-static bool must_go(const struct scrub *scrub, enum place place, struct slice key, struct json_value value) {
+static inline bool must_go(const struct scrub *scrub, enum place place, struct slice key, struct json_value value) {
+  if (place == USER) return scrub->ip_addresses && scrub_key_is_ip_address(key) && holds_something(value);
+  if (!judges_keys(place) || (place != COOKIES && !scrub_glance_at_key(&scrub->glance, key))) return false;
   if (!holds_something(value)) return false;
-  if (place == USER) return scrub->ip_addresses && scrub_key_is_ip_address(key);
-  if (!judges_keys(place)) return false;
   enum json_type type = json_type_of(value);
   bool is_number = type == JSON_I64 || type == JSON_U64 || type == JSON_DOUBLE;
   if (scrub_key_is_sensitive(scrub, key)) return !(is_number && scrub_key_is_count(key));
@@ -419,9 +430,21 @@ static const char *scrub_body(struct walk *walk, struct slice text) {
   return scrub_text(walk->scrub, is_form(text) ? SCRUB_TEXT_QUERY : SCRUB_TEXT_VALUE, text, &walk->text);
 }
 
+// Is there nothing in the text, as far as a glance can tell? Names in URLs and queries may be percent-encoded.
+static inline bool looks_clean(const struct scrub *scrub, enum place place, struct slice text) {
+  if (text.len == 0) return true;
+  if (place == BODY || place == COOKIES) return false;
+  const unsigned signs = scrub_glance_at_text(&scrub->glance, text);
+  if (place == MESSAGE) return !(signs & SCRUB_SIGN_FORM);
+  const uint8_t first = text.ptr[0] | 0x20;
+  const bool may_be_url = place == URL || place == QUERY || first == 'h' || first == 'w';
+  return !signs && !(may_be_url && memchr(text.ptr, '%', text.len));
+}
+
 static void look_at_string(struct walk *walk, enum place place, struct json_value value) {
   struct slice text = json_string(value);
   const char *rule = NULL;
+  if (looks_clean(walk->scrub, place, text)) return;
   buffer_clear(&walk->text);
   switch (place) {
   case FREE:
@@ -440,7 +463,8 @@ static void look_at_string(struct walk *walk, enum place place, struct json_valu
 // A number that is a card's.
 static void look_at_number(struct walk *walk, enum place place, struct json_value value) {
   char digits[NUMBER_TEXT];
-  if (!judges_keys(place) || json_type_of(value) == JSON_DOUBLE) return;
+  if (!judges_keys(place)) return;
+  if (json_type_of(value) == JSON_I64 && json_i64(value) < CARD_MIN && json_i64(value) > -CARD_MIN) return;
   int len = json_type_of(value) == JSON_U64
                 ? snprintf(digits, sizeof(digits), "%llu", (unsigned long long)json_u64(value))
                 : snprintf(digits, sizeof(digits), "%lld", (long long)json_i64(value));
@@ -481,7 +505,7 @@ static void enter(struct walk *walk, struct json_value value, enum place place) 
     struct json_iter iter = json_iterate(value);
     json_array_next(&iter, &second);
     json_array_next(&iter, &second);
-    open->second = place_of(place, name);
+    open->second = place_of(walk->scrub, place, name);
     open->is_pair = true;
     open->value_goes = must_go(walk->scrub, place, name, second);
   } else if (judges_keys(place) && open->is_object) {
@@ -505,16 +529,22 @@ static void look_at(struct walk *walk, struct json_value value, enum place place
 }
 
 static void next_member(struct walk *walk, struct open *open) {
+  const enum place here = open->place;
+  struct json_iter iter = open->iter;
   struct json_value value;
-  if (!json_object_next(&open->iter, &open->key, &value)) {
-    walk->depth--;
-    return;
-  }
-  enum place place = place_of(open->place, open->key);
+  enum place place;
+  do { // past what is left, as most of a frame is
+    if (!json_object_next(&iter, &open->key, &value)) {
+      walk->depth--;
+      return;
+    }
+    place = place_of(walk->scrub, here, open->key);
+  } while (place == LEFT && !judges_keys(here));
+  open->iter = iter;
   // Names are judged where they are the application's: a member of ROOT that the schema does not know, too.
   enum place judge = LEFT;
-  if (judges_keys(open->place))
-    judge = open->place;
+  if (judges_keys(here))
+    judge = here;
   else if (place == USER || place == FREE)
     judge = place;
   bool named = open->is_named && slice_equal_cstr(open->key, "value");
@@ -543,8 +573,20 @@ static void next_element(struct walk *walk, struct open *open) {
   }
 }
 
-static void walk_value(struct walk *walk, struct json_value root, enum place place) {
+// All but walk->open, whose levels are set when they are entered: it is large.
+static void begin(struct walk *walk, const struct scrub *scrub, struct json_parser *inner, bool notes) {
+  walk->scrub = scrub;
+  walk->inner = inner;
+  walk->notes = notes;
+  walk->status = STATUS_OK;
+  walk->changed = false;
+  walk->marks = NULL;
+  walk->mark_count = walk->mark_capacity = 0;
+  walk->depth = 0;
   buffer_init(&walk->text, TEXT_MAX);
+}
+
+static void walk_value(struct walk *walk, struct json_value root, enum place place) {
   look_at(walk, root, place);
   while (walk->depth > 0 && walk->status == STATUS_OK) {
     struct open *open = &walk->open[walk->depth - 1];
@@ -572,7 +614,8 @@ enum status scrub_event(const struct scrub *scrub, struct json_value root, struc
   *out_changed = false;
   if (!scrub->enabled || json_type_of(root) != JSON_OBJECT) return STATUS_OK;
   const size_t before = out_meta->len;
-  struct walk walk = {.scrub = scrub, .inner = inner, .notes = true};
+  struct walk walk;
+  begin(&walk, scrub, inner, true);
   walk_value(&walk, root, ROOT);
   if (walk.changed && walk.status == STATUS_OK) {
     struct json_writer writer;
@@ -588,7 +631,8 @@ enum status scrub_json(const struct scrub *scrub, struct json_value root, struct
   *out_changed = false;
   if (!scrub->enabled) return STATUS_OK;
   const size_t before = out->len;
-  struct walk walk = {.scrub = scrub};
+  struct walk walk;
+  begin(&walk, scrub, NULL, false);
   walk_value(&walk, root, FREE);
   if (walk.changed && walk.status == STATUS_OK) json_write_value(out, root);
   return finish(&walk, out, before, out_changed);

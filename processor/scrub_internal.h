@@ -25,6 +25,18 @@ struct scrub_matcher {
   uint16_t pairs[2][256]; // bit i: the byte is the first, the second of pattern i's pair
 };
 
+// What may be in a text, told from a glance at it.
+enum scrub_sign {
+  SCRUB_SIGN_WORD = 1, // one of the matcher's patterns
+  SCRUB_SIGN_FORM = 2, // something that scrub_value_find finds
+};
+struct scrub_glance {
+  uint8_t low[3][16], high[3][16]; // scrub_glance.c draws them
+  bool sees;                       // else every text has all signs
+};
+
+#define SCRUB_PLACES_MAX 24
+
 struct scrub {
   bool enabled, defaults, ip_addresses;
   struct scrub_matcher matcher;
@@ -33,7 +45,18 @@ struct scrub {
   uint8_t *text;      // of safe_keys
   uint8_t looks[256]; // [byte]: what scrub_value_find looks for there
   uint64_t number;    // unlike any other configuration's of this process
+  struct scrub_glance glance;
+  // Of the schema of events, by place: the lengths (modulo 64) of the keys it knows, and where all others lead.
+  uint64_t known_lengths[SCRUB_PLACES_MAX];
+  uint8_t others[SCRUB_PLACES_MAX];
 };
+
+// Signs of what may be in a text or key; none: it is clean. Both read up to JSON_STRING_PADDING bytes behind it.
+void scrub_glance_compile(struct scrub_glance *glance, const struct scrub_options *options);
+unsigned scrub_glance_at_text(const struct scrub_glance *glance, struct slice text);
+bool scrub_glance_at_key(const struct scrub_glance *glance, struct slice key); // SCRUB_SIGN_WORD
+// Fills in what is known of places.
+void scrub_event_compile(struct scrub *scrub);
 
 // The matcher's owner is `matcher`; extra keys as configured.
 void scrub_key_compile(struct scrub_matcher *matcher, const struct scrub_options *options);
