@@ -455,29 +455,29 @@ static inline bool is_simple(const uint8_t *value, size_t len) {
 //
 //   4A len 0A n key… 12 m value…
 //          └── head ────┘
-const uint8_t *otlp_any_quick(struct otlp_scan *scan, enum otlp_owner owner, uint32_t field, const uint8_t *at,
-                              const uint8_t *end, uint32_t *count) {
+const uint8_t *otlp_any_quick(struct otlp_scan *scan, const uint8_t *at, const uint8_t *end, uint32_t *count) {
   struct otlp_key_memory *memory = scan->keys;
-  if (!memory) return at;
-  const uint8_t tag = (uint8_t)WIRE_TAG(field, WIRE_BYTES), *stop = end < scan->quick_end ? end : scan->quick_end;
+  const uint8_t *stop = end < scan->quick_end ? end : scan->quick_end;
+  if (!memory || at >= stop || scan->attributes_left < (size_t)(end - at)) return at;
   const struct otlp_known_key *last = &memory->known[memory->last];
-  const uint32_t before = scan->attributes_left;
-  uint32_t left = before;
-  for (; at < stop && *at == tag && left > 0; left--) {
+  if (memory->known[last->next].head_len == 0) return at; // none is known yet; what follows a known key is known
+  uint32_t taken = 0;
+  while (at < stop && *at == WIRE_TAG(OTLP_SPAN_ATTRIBUTES, WIRE_BYTES)) {
     const size_t len = at[1];
     const uint8_t *head = at + 2;
     const struct otlp_known_key *known = &memory->known[last->next];
     const size_t head_len = known->head_len, value_len = head[head_len];
-    if (len >= 0x80 || head_len + 1 + value_len != len || len > (size_t)(end - head) || head_len == 0) break;
+    if (head_len + 1 + value_len != len || len >= 0x80 || len > (size_t)(end - head)) break;
     if (!wire_block_equal(head, known->head, head_len) || !is_simple(head + head_len + 1, value_len)) break;
     last = known;
+    taken++;
     at = head + len;
     if (!known->wanted) continue;
     struct otlp_attribute attribute = otlp_any_decode_key_value(slice_make(head, len));
-    scan->on_attribute(scan->context, owner, &attribute);
+    scan->on_attribute(scan->context, OTLP_OWNER_SPAN, &attribute);
   }
   memory->last = (uint8_t)(last - memory->known);
-  scan->attributes_left = left;
-  *count += before - left;
+  scan->attributes_left -= taken;
+  *count += taken;
   return at;
 }

@@ -45,12 +45,13 @@ static inline const uint8_t *otlp_any_string(struct otlp_scan *scan, const uint8
   return next;
 }
 
-// Takes attributes (field `field`, of 1 to 15) of the common form, one after the other, in place of wire_bytes,
+// Takes attributes of a span that have the common form, one after the other, in place of wire_bytes,
 // otlp_any_check_key_value and the report to scan->on_attribute: the key that was expected next and a short ASCII
 // string or a number. `at` is before a tag; behind the last one taken, which may be none. *count grows by their number.
-const uint8_t *otlp_any_quick(struct otlp_scan *scan, enum otlp_owner owner, uint32_t field, const uint8_t *at,
-                              const uint8_t *end, uint32_t *count);
-#define OTLP_ANY_QUICK_BYTES (2 + 127 + WIRE_BLOCK_BYTES) // it reads at most, from a tag on
+const uint8_t *otlp_any_quick(struct otlp_scan *scan, const uint8_t *at, const uint8_t *end, uint32_t *count);
+
+// From before scan->quick_end at least this much can be read. An attribute is less than 2 + 127 bytes and a block.
+#define OTLP_ANY_QUICK_BYTES 256
 
 // Validates a KeyValue message and counts it. *out_key is its key, the last one; *out_wanted says whether the scan has
 // a filter that lets it pass.

@@ -32,12 +32,15 @@ struct field {
 static inline bool next_field(struct slice *rest, struct field *out_field) {
   if (rest->len == 0) return false;
   const uint8_t *at = rest->ptr, *payload, *end = wire_end(*rest);
-  // Nearly every field: a tag of one byte, a length of one byte.
-  if (rest->len >= 2 && (at[0] & 0x87) == WIRE_BYTES && at[0] >= 8 && at[1] < 0x80 && at[1] <= rest->len - 2) {
-    const size_t len = at[1];
-    *out_field = (struct field){.start = at, .tag = at[0], .content = slice_make(at + 2, len)};
-    *rest = slice_make(at + 2 + len, rest->len - 2 - len);
-    return true;
+  // Nearly every field: a tag of one byte, a length of one byte or, of a whole span, of two.
+  if (rest->len >= 3 && (at[0] & 0x87) == WIRE_BYTES && at[0] >= 8 && (at[1] < 0x80 || at[2] < 0x80)) {
+    const size_t digits = at[1] < 0x80 ? 1 : 2;
+    const size_t len = digits == 1 ? at[1] : (size_t)(at[1] & 0x7f) | (size_t)at[2] << 7;
+    if (len <= rest->len - 1 - digits) {
+      *out_field = (struct field){.start = at, .tag = at[0], .content = slice_make(at + 1 + digits, len)};
+      *rest = slice_make(at + 1 + digits + len, rest->len - 1 - digits - len);
+      return true;
+    }
   }
   out_field->start = rest->ptr;
   payload = wire_tag(rest->ptr, end, &out_field->tag);
@@ -50,7 +53,7 @@ static inline bool next_field(struct slice *rest, struct field *out_field) {
 
 // Copies the bytes from *run up to `to`, and lets the run begin behind the field that ends at `next`.
 static void end_run(struct buffer *out, const uint8_t **run, const uint8_t *to, const uint8_t *next) {
-  buffer_append(out, *run, (size_t)(to - *run));
+  if (to != *run) buffer_append(out, *run, (size_t)(to - *run));
   *run = next;
 }
 

@@ -27,22 +27,33 @@ static inline __m128i wire_block_same(const uint8_t *a, const uint8_t *b) {
   return _mm_cmpeq_epi8(wire_block_load(a), wire_block_load(b));
 }
 
+// Of 16 bits, the first n, fewer than 16.
+static inline uint32_t wire_block_mask(size_t n) {
+  return (1u << n) - 1;
+}
+
 static inline bool wire_block_equal(const uint8_t *a, const uint8_t *b, size_t len) {
   __m128i same = wire_block_same(a, b);
-  if (len < 16) return (~(uint32_t)_mm_movemask_epi8(same) & ((1u << len) - 1)) == 0;
-  const size_t last = len - 16;
-  for (size_t at = 16; at < last; at += 16) same = _mm_and_si128(same, wire_block_same(a + at, b + at));
-  same = _mm_and_si128(same, wire_block_same(a + last, b + last));
-  return _mm_movemask_epi8(same) == 0xffff;
+  uint32_t wanted = 0xffff;
+  if (len < 16) {
+    wanted = wire_block_mask(len);
+  } else {
+    for (size_t at = 16; at + 16 < len; at += 16) same = _mm_and_si128(same, wire_block_same(a + at, b + at));
+    same = _mm_and_si128(same, wire_block_same(a + len - 16, b + len - 16));
+  }
+  return (~(uint32_t)_mm_movemask_epi8(same) & wanted) == 0;
 }
 
 static inline bool wire_block_is_ascii(const uint8_t *text, size_t len) {
   __m128i seen = wire_block_load(text);
-  if (len < 16) return ((uint32_t)_mm_movemask_epi8(seen) & ((1u << len) - 1)) == 0;
-  const size_t last = len - 16;
-  for (size_t at = 16; at < last; at += 16) seen = _mm_or_si128(seen, wire_block_load(text + at));
-  seen = _mm_or_si128(seen, wire_block_load(text + last));
-  return _mm_movemask_epi8(seen) == 0;
+  uint32_t wanted = 0xffff;
+  if (len < 16) {
+    wanted = wire_block_mask(len);
+  } else {
+    for (size_t at = 16; at + 16 < len; at += 16) seen = _mm_or_si128(seen, wire_block_load(text + at));
+    seen = _mm_or_si128(seen, wire_block_load(text + len - 16));
+  }
+  return ((uint32_t)_mm_movemask_epi8(seen) & wanted) == 0;
 }
 
 #else

@@ -312,16 +312,31 @@ static inline bool oracle_request_in_pieces(enum otlp_signal signal, struct slic
 struct oracle_account {
   enum status status;
   uint32_t items, reported;
-  uint64_t reports; // all of them, hashed
+  uint64_t reports; // all of them, hashed, and what is said of spans
   struct error error;
 };
+
+static inline void oracle_hash(struct oracle_account *account, struct slice bytes) {
+  for (size_t i = 0; i < bytes.len; i++) account->reports = (account->reports ^ bytes.ptr[i]) * UINT64_C(0x100000001b3);
+  account->reports += bytes.len + 1;
+}
 
 static inline void oracle_note(void *context, enum otlp_owner owner, const struct otlp_attribute *attribute) {
   struct oracle_account *account = context;
   account->reported++;
-  for (size_t i = 0; i < attribute->key.len; i++)
-    account->reports = (account->reports ^ attribute->key.ptr[i]) * UINT64_C(0x100000001b3);
-  account->reports += (uint64_t)owner + 1;
+  oracle_hash(account, attribute->key);
+  if (attribute->value.kind == OTLP_ANY_STRING) oracle_hash(account, attribute->value.bytes);
+  account->reports += (uint64_t)owner + 1 + (uint64_t)attribute->value.kind * 16 + (uint64_t)attribute->value.i64;
+}
+
+static inline void oracle_hash_span(struct oracle_account *account, const struct otlp_span *span) {
+  const uint64_t numbers[] = {span->start_ns,    span->end_ns,     span->kind,
+                              span->status_code, span->flags,      span->attribute_count,
+                              span->event_count, span->link_count, span->has_exception};
+  const struct slice slices[] = {span->bytes,       span->trace_id, span->span_id,       span->parent_span_id,
+                                 span->trace_state, span->name,     span->status_message};
+  for (size_t i = 0; i < sizeof(slices) / sizeof(slices[0]); i++) oracle_hash(account, slices[i]);
+  oracle_hash(account, slice_make(numbers, sizeof(numbers)));
 }
 
 // quick_end NULL: as the scan has it.
@@ -338,7 +353,11 @@ static inline struct oracle_account oracle_scan(enum otlp_signal signal, struct 
   scan.context = &account;
   scan.keys = keys;
   if (quick_end) scan.quick_end = quick_end;
-  while ((account.status = otlp_scan_next(&scan, &item, &account.error)) == STATUS_OK) account.items++;
+  while ((account.status = otlp_scan_next(&scan, &item, &account.error)) == STATUS_OK) {
+    account.items++;
+    account.reports += item.ids_valid;
+    if (signal == OTLP_TRACES) oracle_hash_span(&account, &item.span);
+  }
   return account;
 }
 
@@ -357,7 +376,7 @@ static inline void oracle_same(const struct oracle_account *a, const struct orac
 // A scan that never takes a short cut says what one says that takes every one it can: while it learns the keys, and
 // when it knows them; and whatever stands behind the payload, of which blocks are read here and which is not looked at.
 static inline void oracle_short_cuts_change_nothing(enum otlp_signal signal, struct slice payload) {
-  enum { BEHIND = 256 };
+  enum { BEHIND = 300 };
   uint8_t *roomy = malloc(payload.len + BEHIND);
   ASSERT(roomy);
   if (payload.len > 0) memcpy(roomy, payload.ptr, payload.len);
