@@ -102,9 +102,10 @@ struct grouping_pair grouping_stacktrace_components(const struct grouping_work *
   if (frames == NULL) return pair;
   pair.system = stacktrace_variant(work, stack, frames, false);
   pair.app = stacktrace_variant(work, stack, frames, true);
-  if (stack->kept != NULL && pair.app != NULL) {
-    grouping_memory_complete(work->memory, stack->kept, pair.system, pair.app, outline_trace(work, stack, pair.app));
-  }
+  if (stack->kept == NULL || pair.app == NULL) return pair;
+  const struct grouping_component *outline = outline_trace(work, stack, pair.app);
+  bool whole = !arena_exhausted(work->arena); // else something is missing
+  if (whole) grouping_memory_complete(work->memory, stack->kept, pair.system, pair.app, outline);
   return pair;
 }
 

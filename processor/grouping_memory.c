@@ -94,6 +94,10 @@ void grouping_memory_destroy(struct grouping_memory *memory) {
   free(memory);
 }
 
+size_t grouping_memory_bytes(const struct grouping_memory *memory) {
+  return memory->bytes;
+}
+
 void grouping_memory_begin(struct grouping_memory *memory) {
   memory->now++;
 }

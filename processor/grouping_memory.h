@@ -38,10 +38,13 @@ const struct grouping_memo *grouping_memory_look(struct grouping_memory *memory,
                                                  struct sentry_stacktrace *trace, bool complete);
 // Keeps the trace looked for last, if it has been seen before. NULL when it is not kept.
 struct grouping_memo *grouping_memory_keep(struct grouping_memory *memory, const struct sentry_stacktrace *trace);
-// Completes what was kept; outline may be NULL, and is then told as having no name.
+// Completes what was kept; outline may be NULL: there is none.
 void grouping_memory_complete(struct grouping_memory *memory, struct grouping_memo *memo,
                               const struct grouping_component *system, const struct grouping_component *app,
                               const struct grouping_component *outline);
+
+// What it takes, but for the tables.
+size_t grouping_memory_bytes(const struct grouping_memory *memory);
 
 // Of a complete one. NULL: there is no outline.
 const struct grouping_memo_trace *grouping_memo_system(const struct grouping_memo *memo);
