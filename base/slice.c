@@ -70,21 +70,19 @@ void slice_to_hex(struct slice s, char *out_hex) {
   }
 }
 
-// 0 to 15, or 16 when the byte is no hex digit.
-static uint8_t hex_digit(uint8_t byte) {
-  if (byte >= '0' && byte <= '9') return (uint8_t)(byte - '0');
-  uint8_t lower = ascii_lower(byte);
-  if (lower >= 'a' && lower <= 'f') return (uint8_t)(lower - 'a' + 10);
-  return 16;
-}
+// What a hex digit is worth, and one more: 0 for all other bytes.
+static const uint8_t hex_digits[256] = {
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
+    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
+    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
 
 bool slice_from_hex(struct slice hex, uint8_t *out, size_t out_len) {
   if (hex.len % 2 != 0 || hex.len / 2 != out_len) return false;
   for (size_t i = 0; i < hex.len; i++) {
-    if (hex_digit(hex.ptr[i]) > 15) return false;
+    if (hex_digits[hex.ptr[i]] == 0) return false;
   }
   for (size_t i = 0; i < out_len; i++) {
-    out[i] = (uint8_t)(hex_digit(hex.ptr[2 * i]) << 4 | hex_digit(hex.ptr[2 * i + 1]));
+    out[i] = (uint8_t)((hex_digits[hex.ptr[2 * i]] - 1) << 4 | (hex_digits[hex.ptr[2 * i + 1]] - 1));
   }
   return true;
 }

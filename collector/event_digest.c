@@ -25,7 +25,7 @@ struct event_digest {
   struct inbox_grouping *grouping;
   struct json_parser *parser, *inner; // inner: JSON in texts of the event
   struct arena arena;
-  struct buffer meta, section, text;
+  struct buffer meta, section, text, scratch;
   struct inbox_event made;
 };
 
@@ -46,6 +46,7 @@ static struct event_digest *create(const struct inbox_grouping_options *grouping
   buffer_init(&digest->meta, TEXT_BYTES_MAX);
   buffer_init(&digest->section, SECTION_BYTES_MAX);
   buffer_init(&digest->text, TEXT_BYTES_MAX);
+  buffer_init(&digest->scratch, SENTRY_EVENT_SCRATCH_BYTES_MAX);
   return digest;
 }
 
@@ -58,6 +59,7 @@ static void destroy(struct event_digest *digest) {
   buffer_finish(&digest->meta);
   buffer_finish(&digest->section);
   buffer_finish(&digest->text);
+  buffer_finish(&digest->scratch);
   free(digest);
 }
 
@@ -86,7 +88,8 @@ struct event_digest *event_digest_take(struct event_digest_pool *pool) {
 }
 
 void event_digest_give(struct event_digest_pool *pool, struct event_digest *digest) {
-  bool is_small = digest->text.capacity <= KEPT_BYTES_MAX && digest->meta.capacity <= KEPT_BYTES_MAX;
+  bool is_small = digest->text.capacity <= KEPT_BYTES_MAX && digest->meta.capacity <= KEPT_BYTES_MAX &&
+                  digest->scratch.capacity <= KEPT_BYTES_MAX;
   arena_reset(&digest->arena);
   mutex_lock(&pool->mutex);
   if (is_small && pool->idle_count < POOL_MAX) {
@@ -116,7 +119,7 @@ static enum status write_section(struct event_digest *digest, struct json_value 
 static enum status describe(struct event_digest *digest, const struct event_digest_options *options,
                             struct json_value root, bool scrubbed, struct error *error) {
   struct sentry_event event;
-  enum status status = sentry_event_parse(root, &digest->arena, &event, error);
+  enum status status = sentry_event_parse_with(root, &digest->arena, &digest->scratch, &event, error);
   if (status != STATUS_OK) return status;
   if (scrubbed) event.meta_json = buffer_slice(&digest->meta);
   const struct inbox_event_origin origin = {

@@ -295,6 +295,7 @@ struct subject {
   const struct sentry_event *event;
   const struct sentry_exception *exception;
   const struct sentry_frame *frame;
+  struct slice family;
   bool message; // GROUP_MESSAGE: the event's own message, not an exception
   struct arena *arena;
 };
@@ -391,7 +392,7 @@ static bool match_positive(const struct subject *subject, const struct grouping_
     }
     return false;
   case KEY_SDK: return in_list(matcher->word, sdk_family(event->sdk_name, subject->arena));
-  case KEY_FAMILY: return in_list(matcher->word, family_name(event->platform));
+  case KEY_FAMILY: return in_list(matcher->word, subject->family);
   case KEY_RELEASE: return match_text(subject, matcher, event->release);
   }
   return false;
@@ -454,9 +455,10 @@ static bool match_group(struct subject *subject, const struct grouping_fingerpri
 const struct grouping_fingerprint_rule *grouping_fingerprint_match(const struct grouping_fingerprints *fingerprints,
                                                                    const struct sentry_event *event,
                                                                    struct arena *arena) {
+  const struct slice family = family_name(event->platform);
   for (uint32_t r = 0; r < fingerprints->count; r++) {
     const struct grouping_fingerprint_rule *rule = &fingerprints->rules[r];
-    struct subject subject = {.event = event, .arena = arena};
+    struct subject subject = {.event = event, .family = family, .arena = arena};
     bool asked[GROUPS] = {false}, matches = true;
     for (uint32_t i = 0; i < rule->matcher_count; i++) asked[rule->matchers[i].group] = true;
     for (int group = GROUPS; group-- > 0 && matches;) { // facts cost least

@@ -439,12 +439,19 @@ static struct slice trim_native(struct slice function, struct slice platform, st
 }
 
 enum grouping_family grouping_family_of(struct slice platform) {
-  static const char *const natives[] = {"native", "cocoa", "objc", "swift", "c"};
-  for (size_t i = 0; i < sizeof(natives) / sizeof(natives[0]); i++) {
-    if (slice_equal_cstr(platform, natives[i])) return GROUPING_FAMILY_NATIVE;
+  bool native = false, script = false;
+  switch (platform.len) { // this is asked for every frame
+  case 1: native = platform.ptr[0] == 'c'; break;
+  case 4:
+    native = slice_equal_cstr(platform, "objc");
+    script = slice_equal_cstr(platform, "node");
+    break;
+  case 5: native = slice_equal_cstr(platform, "cocoa") || slice_equal_cstr(platform, "swift"); break;
+  case 6: native = slice_equal_cstr(platform, "native"); break;
+  case 10: script = slice_equal_cstr(platform, "javascript"); break;
+  default: break;
   }
-  bool script = slice_equal_cstr(platform, "javascript") || slice_equal_cstr(platform, "node");
-  return script ? GROUPING_FAMILY_JAVASCRIPT : GROUPING_FAMILY_OTHER;
+  return native ? GROUPING_FAMILY_NATIVE : script ? GROUPING_FAMILY_JAVASCRIPT : GROUPING_FAMILY_OTHER;
 }
 
 struct slice grouping_trim_function(struct slice function, struct slice platform, struct arena *arena) {

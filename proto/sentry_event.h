@@ -94,6 +94,11 @@ struct sentry_event {
 // STATUS_INVALID only when the root is not an object; STATUS_NO_MEMORY when the arena is full.
 enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
                                struct error *error);
+// The same with working memory of the caller's, for who reads many: it keeps what it has grown to. Its max_bytes is
+// SENTRY_EVENT_SCRATCH_BYTES_MAX.
+#define SENTRY_EVENT_SCRATCH_BYTES_MAX (64u << 20)
+enum status sentry_event_parse_with(struct json_value root, struct arena *arena, struct buffer *scratch,
+                                    struct sentry_event *out_event, struct error *error);
 // Appends the event as one JSON document (the stored form). contexts gains "trace", tags gain "service" and
 // "request_id" where set.
 void sentry_event_write(const struct sentry_event *event, struct buffer *out);

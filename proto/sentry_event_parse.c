@@ -4,9 +4,8 @@
 // the forms old SDKs send (lists without "values", "sentry.interfaces.*" names, pairs for objects) and in the near
 // misses seen in the field. What cannot be used is dropped with a note; notes are added to the event's own "errors",
 // each once, also when the document is read again.
-#include <assert.h>
-
 #include "proto/sentry_event.h"
+#include "proto/sentry_event_member.h"
 #include "proto/sentry_event_reader.h"
 #include "proto/sentry_event_stack.h"
 #include "proto/sentry_service.h"
@@ -19,157 +18,7 @@
 #define MESSAGE_PARAMS_MAX  128
 #define TRACE_ID_HEX_DIGITS 32
 #define SPAN_ID_HEX_DIGITS  16
-
-// Where a member of the event is in a list of them. LEGACY_x is x under the name that old SDKs send.
-enum member {
-  PLATFORM,
-  LOGGER,
-  TRANSACTION,
-  CULPRIT,
-  SERVER_NAME,
-  RELEASE,
-  DIST,
-  ENVIRONMENT,
-  TYPE,
-  TITLE,
-  CHECKSUM,
-  EVENT_ID,
-  LEVEL,
-  TIMESTAMP,
-  RECEIVED,
-  TAGS,
-  FINGERPRINT,
-  MESSAGE,
-  ERRORS,
-  MAIN_EXCEPTION_ID,
-  META,
-  LOGENTRY,
-  CONTEXTS,
-  USER,
-  REQUEST,
-  EXTRA,
-  MODULES,
-  SDK,
-  DEBUG_META,
-  TEMPLATE,
-  CSP,
-  HPKP,
-  EXPECTCT,
-  EXPECTSTAPLE,
-  BREADCRUMBS,
-  EXCEPTION,
-  THREADS,
-  STACKTRACE,
-  LEGACY_FIRST,
-  LEGACY_LOGENTRY = LEGACY_FIRST,
-  LEGACY_CONTEXTS,
-  LEGACY_USER,
-  LEGACY_REQUEST,
-  LEGACY_EXTRA,
-  LEGACY_MODULES,
-  LEGACY_SDK,
-  LEGACY_DEBUG_META,
-  LEGACY_TEMPLATE,
-  LEGACY_CSP,
-  LEGACY_HPKP,
-  LEGACY_EXPECTCT,
-  LEGACY_EXPECTSTAPLE,
-  LEGACY_BREADCRUMBS,
-  LEGACY_EXCEPTION,
-  LEGACY_THREADS,
-  LEGACY_STACKTRACE,
-  MEMBERS
-};
-
-static uint32_t legacy_member_of(struct slice name) {
-  switch (name.len) {
-  case 3:
-    if (slice_equal_cstr(name, "Sdk")) return LEGACY_SDK;
-    return slice_equal_cstr(name, "Csp") ? LEGACY_CSP : MEMBERS;
-  case 4:
-    if (slice_equal_cstr(name, "User")) return LEGACY_USER;
-    if (slice_equal_cstr(name, "Http")) return LEGACY_REQUEST;
-    return slice_equal_cstr(name, "Hpkp") ? LEGACY_HPKP : MEMBERS;
-  case 5: return slice_equal_cstr(name, "Extra") ? LEGACY_EXTRA : MEMBERS;
-  case 7:
-    if (slice_equal_cstr(name, "Message")) return LEGACY_LOGENTRY;
-    if (slice_equal_cstr(name, "Modules")) return LEGACY_MODULES;
-    return slice_equal_cstr(name, "Threads") ? LEGACY_THREADS : MEMBERS;
-  case 8:
-    if (slice_equal_cstr(name, "Contexts")) return LEGACY_CONTEXTS;
-    if (slice_equal_cstr(name, "Template")) return LEGACY_TEMPLATE;
-    return slice_equal_cstr(name, "ExpectCT") ? LEGACY_EXPECTCT : MEMBERS;
-  case 9:
-    if (slice_equal_cstr(name, "DebugMeta")) return LEGACY_DEBUG_META;
-    return slice_equal_cstr(name, "Exception") ? LEGACY_EXCEPTION : MEMBERS;
-  case 10: return slice_equal_cstr(name, "Stacktrace") ? LEGACY_STACKTRACE : MEMBERS;
-  case 11: return slice_equal_cstr(name, "Breadcrumbs") ? LEGACY_BREADCRUMBS : MEMBERS;
-  case 12: return slice_equal_cstr(name, "ExpectStaple") ? LEGACY_EXPECTSTAPLE : MEMBERS;
-  default: return MEMBERS;
-  }
-}
-
-static uint32_t member_of(struct slice name) {
-  static const struct slice legacy = {(const uint8_t *)"sentry.interfaces.", 18};
-  if (name.len > legacy.len && slice_starts_with(name, legacy)) return legacy_member_of(slice_skip(name, legacy.len));
-  switch (name.len) {
-  case 3:
-    if (slice_equal_cstr(name, "sdk")) return SDK;
-    return slice_equal_cstr(name, "csp") ? CSP : MEMBERS;
-  case 4:
-    if (slice_equal_cstr(name, "dist")) return DIST;
-    if (slice_equal_cstr(name, "type")) return TYPE;
-    if (slice_equal_cstr(name, "tags")) return TAGS;
-    if (slice_equal_cstr(name, "user")) return USER;
-    return slice_equal_cstr(name, "hpkp") ? HPKP : MEMBERS;
-  case 5:
-    if (slice_equal_cstr(name, "title")) return TITLE;
-    if (slice_equal_cstr(name, "level")) return LEVEL;
-    if (slice_equal_cstr(name, "_meta")) return META;
-    return slice_equal_cstr(name, "extra") ? EXTRA : MEMBERS;
-  case 6:
-    if (slice_equal_cstr(name, "logger")) return LOGGER;
-    return slice_equal_cstr(name, "errors") ? ERRORS : MEMBERS;
-  case 7:
-    if (slice_equal_cstr(name, "culprit")) return CULPRIT;
-    if (slice_equal_cstr(name, "release")) return RELEASE;
-    if (slice_equal_cstr(name, "message")) return MESSAGE;
-    if (slice_equal_cstr(name, "request")) return REQUEST;
-    if (slice_equal_cstr(name, "modules")) return MODULES;
-    return slice_equal_cstr(name, "threads") ? THREADS : MEMBERS;
-  case 8:
-    if (slice_equal_cstr(name, "platform")) return PLATFORM;
-    if (slice_equal_cstr(name, "checksum")) return CHECKSUM;
-    if (slice_equal_cstr(name, "event_id")) return EVENT_ID;
-    if (slice_equal_cstr(name, "received")) return RECEIVED;
-    if (slice_equal_cstr(name, "logentry")) return LOGENTRY;
-    if (slice_equal_cstr(name, "contexts")) return CONTEXTS;
-    if (slice_equal_cstr(name, "template")) return TEMPLATE;
-    return slice_equal_cstr(name, "expectct") ? EXPECTCT : MEMBERS;
-  case 9:
-    if (slice_equal_cstr(name, "timestamp")) return TIMESTAMP;
-    return slice_equal_cstr(name, "exception") ? EXCEPTION : MEMBERS;
-  case 10:
-    if (slice_equal_cstr(name, "debug_meta")) return DEBUG_META;
-    return slice_equal_cstr(name, "stacktrace") ? STACKTRACE : MEMBERS;
-  case 11:
-    if (slice_equal_cstr(name, "transaction")) return TRANSACTION;
-    if (slice_equal_cstr(name, "server_name")) return SERVER_NAME;
-    if (slice_equal_cstr(name, "environment")) return ENVIRONMENT;
-    if (slice_equal_cstr(name, "fingerprint")) return FINGERPRINT;
-    return slice_equal_cstr(name, "breadcrumbs") ? BREADCRUMBS : MEMBERS;
-  case 12: return slice_equal_cstr(name, "expectstaple") ? EXPECTSTAPLE : MEMBERS;
-  case 17: return slice_equal_cstr(name, "main_exception_id") ? MAIN_EXCEPTION_ID : MEMBERS;
-  default: return MEMBERS;
-  }
-}
-
-// Of the two names a member may have, today's and the one of old SDKs.
-static struct json_value either(const struct json_value members[MEMBERS], enum member place) {
-  static_assert(LEGACY_STACKTRACE + 1 == MEMBERS && STACKTRACE + 1 == LEGACY_FIRST, "the legacy names are in order");
-  ASSERT(place >= LOGENTRY && place < LEGACY_FIRST);
-  return sentry_event_reader_has(members[place]) ? members[place] : members[LEGACY_FIRST + (place - LOGENTRY)];
-}
+#define SCRATCH_BYTES       16384 // enough for the parts of most events
 
 // Hex digits, dashes left out, lower-cased into out; false unless there are exactly `digits`.
 static bool read_hex(struct slice text, size_t digits, char *out) {
@@ -228,37 +77,37 @@ static struct slice first_line(struct slice text) {
   return slice_trim(slice_sub(text, 0, slice_find_byte(text, '\n')));
 }
 
-static void read_scalars(struct sentry_event_reader *reader, const struct json_value members[MEMBERS],
+static void read_scalars(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
                          struct sentry_event *event) {
   const struct {
-    enum member member;
+    enum sentry_event_member member;
     const char *name;
     struct slice *text;
     uint32_t chars_max;
   } texts[] = {
-      {PLATFORM, "platform", &event->platform, 64},
-      {LOGGER, "logger", &event->logger, 64},
-      {TRANSACTION, "transaction", &event->transaction, 200},
-      {CULPRIT, "culprit", &event->culprit, 200},
-      {SERVER_NAME, "server_name", &event->server_name, 256},
-      {RELEASE, "release", &event->release, 250},
-      {DIST, "dist", &event->dist, 64},
-      {ENVIRONMENT, "environment", &event->environment, ENVIRONMENT_MAX},
-      {TYPE, "type", &event->type, 64},
-      {TITLE, "title", &event->title, 256},
-      {CHECKSUM, "checksum", &event->checksum, 100},
+      {SENTRY_EVENT_MEMBER_PLATFORM, "platform", &event->platform, 64},
+      {SENTRY_EVENT_MEMBER_LOGGER, "logger", &event->logger, 64},
+      {SENTRY_EVENT_MEMBER_TRANSACTION, "transaction", &event->transaction, 200},
+      {SENTRY_EVENT_MEMBER_CULPRIT, "culprit", &event->culprit, 200},
+      {SENTRY_EVENT_MEMBER_SERVER_NAME, "server_name", &event->server_name, 256},
+      {SENTRY_EVENT_MEMBER_RELEASE, "release", &event->release, 250},
+      {SENTRY_EVENT_MEMBER_DIST, "dist", &event->dist, 64},
+      {SENTRY_EVENT_MEMBER_ENVIRONMENT, "environment", &event->environment, ENVIRONMENT_MAX},
+      {SENTRY_EVENT_MEMBER_TYPE, "type", &event->type, 64},
+      {SENTRY_EVENT_MEMBER_TITLE, "title", &event->title, 256},
+      {SENTRY_EVENT_MEMBER_CHECKSUM, "checksum", &event->checksum, 100},
   };
   for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
     struct json_value value = members[texts[i].member];
     if (!json_is_present(value)) continue;
     *texts[i].text = first_line(sentry_event_reader_text(reader, value, texts[i].name, texts[i].chars_max));
   }
-  read_event_id(reader, members[EVENT_ID], event);
-  read_level(reader, members[LEVEL], event);
+  read_event_id(reader, members[SENTRY_EVENT_MEMBER_EVENT_ID], event);
+  read_level(reader, members[SENTRY_EVENT_MEMBER_LEVEL], event);
   const char *const time_names[] = {"timestamp", "received"};
   uint64_t *const times[] = {&event->timestamp_ns, &event->received_ns};
   for (size_t i = 0; i < 2; i++) {
-    struct json_value time = members[i == 0 ? TIMESTAMP : RECEIVED];
+    struct json_value time = members[i == 0 ? SENTRY_EVENT_MEMBER_TIMESTAMP : SENTRY_EVENT_MEMBER_RECEIVED];
     if (sentry_event_reader_has(time) && !sentry_event_reader_time(time, times[i])) {
       sentry_event_reader_note(reader, time_names[i], "expected RFC 3339 or seconds");
     }
@@ -418,10 +267,10 @@ static struct slice format_message(struct sentry_event_reader *reader, struct sl
 }
 
 // logentry {message, params, formatted}, or its text; the older member "message" in both forms.
-static void read_message(struct sentry_event_reader *reader, const struct json_value members[MEMBERS],
+static void read_message(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
                          struct sentry_event *event) {
-  struct json_value entry = either(members, LOGENTRY);
-  if (!sentry_event_reader_has(entry)) entry = members[MESSAGE];
+  struct json_value entry = sentry_event_member_either(members, SENTRY_EVENT_MEMBER_LOGENTRY);
+  if (!sentry_event_reader_has(entry)) entry = members[SENTRY_EVENT_MEMBER_MESSAGE];
   if (json_type_of(entry) != JSON_OBJECT) { // false is how some say that there is none
     bool none = json_type_of(entry) == JSON_BOOL && !json_bool(entry);
     if (!none) event->message_formatted = sentry_event_reader_text_or_json(reader, entry, "message", MESSAGE_CHARS_MAX);
@@ -469,12 +318,13 @@ static struct json_value find_header(struct json_value headers, struct slice wan
   return (struct json_value){0};
 }
 
-static void read_request_id(struct sentry_event_reader *reader, const struct json_value members[MEMBERS],
+static void read_request_id(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
                             struct sentry_event *event) {
   event->request_id = sentry_event_tag(event, "request_id");
   const struct json_value places[] = {
-      find_header(json_get(either(members, REQUEST), "headers"), SLICE_LITERAL("x-request-id")),
-      json_get(members[EXTRA], "request_id"),
+      find_header(json_get(sentry_event_member_either(members, SENTRY_EVENT_MEMBER_REQUEST), "headers"),
+                  SLICE_LITERAL("x-request-id")),
+      json_get(members[SENTRY_EVENT_MEMBER_EXTRA], "request_id"),
   };
   for (size_t i = 0; i < sizeof(places) / sizeof(places[0]) && event->request_id.len == 0; i++) {
     if (json_type_of(places[i]) != JSON_STRING && json_type_of(places[i]) != JSON_I64) continue;
@@ -482,9 +332,9 @@ static void read_request_id(struct sentry_event_reader *reader, const struct jso
   }
 }
 
-static void read_contexts(struct sentry_event_reader *reader, const struct json_value members[MEMBERS],
+static void read_contexts(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
                           struct sentry_event *event) {
-  struct json_value contexts = either(members, CONTEXTS);
+  struct json_value contexts = sentry_event_member_either(members, SENTRY_EVENT_MEMBER_CONTEXTS);
   event->contexts_json = sentry_event_reader_object(reader, contexts, "contexts");
   struct json_value trace = json_get(contexts, "trace");
   event->trace_id = read_hex_id(reader, json_get(trace, "trace_id"), TRACE_ID_HEX_DIGITS);
@@ -492,20 +342,23 @@ static void read_contexts(struct sentry_event_reader *reader, const struct json_
 }
 
 // The tags as they were read may be numbers, or were cut.
-static void read_service(struct sentry_event_reader *reader, const struct json_value members[MEMBERS],
+static void read_service(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
                          struct sentry_event *event) {
   event->service = sentry_event_tag(event, "service");
   if (event->service.len == 0) event->service = sentry_event_tag(event, "service.name");
   if (event->service.len > 0) return;
-  struct json_value contexts = members[json_type_of(members[CONTEXTS]) == JSON_OBJECT ? CONTEXTS : LEGACY_CONTEXTS];
-  struct slice service = sentry_service_of_members(members[TAGS], contexts, members[RELEASE]);
+  struct json_value contexts =
+      members[json_type_of(members[SENTRY_EVENT_MEMBER_CONTEXTS]) == JSON_OBJECT ? SENTRY_EVENT_MEMBER_CONTEXTS
+                                                                                 : SENTRY_EVENT_MEMBER_LEGACY_CONTEXTS];
+  struct slice service =
+      sentry_service_of_members(members[SENTRY_EVENT_MEMBER_TAGS], contexts, members[SENTRY_EVENT_MEMBER_RELEASE]);
   event->service = sentry_event_reader_cut(reader, arena_copy(reader->arena, service), TAG_CHARS_MAX);
 }
 
-static void read_user(struct sentry_event_reader *reader, const struct json_value members[MEMBERS],
+static void read_user(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
                       struct sentry_event *event) {
   static const char *const names[] = {"id", "email", "username", "ip_address"};
-  struct json_value user = either(members, USER);
+  struct json_value user = sentry_event_member_either(members, SENTRY_EVENT_MEMBER_USER);
   event->user_json = sentry_event_reader_object(reader, user, "user");
   for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && event->user_id.len == 0; i++) {
     struct slice text = first_line(sentry_event_reader_text(reader, json_get(user, names[i]), "user", TAG_CHARS_MAX));
@@ -513,36 +366,37 @@ static void read_user(struct sentry_event_reader *reader, const struct json_valu
   }
 }
 
-static void read_objects(struct sentry_event_reader *reader, const struct json_value members[MEMBERS],
+static void read_objects(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
                          struct sentry_event *event) {
   const struct {
-    enum member member;
+    enum sentry_event_member member;
     const char *name;
     struct slice *json;
   } objects[] = {
-      {REQUEST, "request", &event->request_json},
-      {EXTRA, "extra", &event->extra_json},
-      {MODULES, "modules", &event->modules_json},
-      {SDK, "sdk", &event->sdk_json},
-      {DEBUG_META, "debug_meta", &event->debug_meta_json},
-      {TEMPLATE, "template", &event->template_json},
-      {CSP, "csp", &event->csp_json},
-      {HPKP, "hpkp", &event->hpkp_json},
-      {EXPECTCT, "expectct", &event->expectct_json},
-      {EXPECTSTAPLE, "expectstaple", &event->expectstaple_json},
+      {SENTRY_EVENT_MEMBER_REQUEST, "request", &event->request_json},
+      {SENTRY_EVENT_MEMBER_EXTRA, "extra", &event->extra_json},
+      {SENTRY_EVENT_MEMBER_MODULES, "modules", &event->modules_json},
+      {SENTRY_EVENT_MEMBER_SDK, "sdk", &event->sdk_json},
+      {SENTRY_EVENT_MEMBER_DEBUG_META, "debug_meta", &event->debug_meta_json},
+      {SENTRY_EVENT_MEMBER_TEMPLATE, "template", &event->template_json},
+      {SENTRY_EVENT_MEMBER_CSP, "csp", &event->csp_json},
+      {SENTRY_EVENT_MEMBER_HPKP, "hpkp", &event->hpkp_json},
+      {SENTRY_EVENT_MEMBER_EXPECTCT, "expectct", &event->expectct_json},
+      {SENTRY_EVENT_MEMBER_EXPECTSTAPLE, "expectstaple", &event->expectstaple_json},
   };
   for (size_t i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
-    *objects[i].json = sentry_event_reader_object(reader, either(members, objects[i].member), objects[i].name);
+    *objects[i].json =
+        sentry_event_reader_object(reader, sentry_event_member_either(members, objects[i].member), objects[i].name);
   }
-  event->meta_json = sentry_event_reader_object(reader, members[META], "_meta");
-  struct json_value breadcrumbs = either(members, BREADCRUMBS);
+  event->meta_json = sentry_event_reader_object(reader, members[SENTRY_EVENT_MEMBER_META], "_meta");
+  struct json_value breadcrumbs = sentry_event_member_either(members, SENTRY_EVENT_MEMBER_BREADCRUMBS);
   if (json_type_of(breadcrumbs) == JSON_ARRAY) { // old form, without {"values":…} around it
     struct slice list = sentry_event_reader_json(reader, breadcrumbs);
     event->breadcrumbs_json = arena_printf(reader->arena, "{\"values\":%.*s}", SLICE_PRINTF(list));
   } else {
     event->breadcrumbs_json = sentry_event_reader_object(reader, breadcrumbs, "breadcrumbs");
   }
-  struct json_value sdk = either(members, SDK);
+  struct json_value sdk = sentry_event_member_either(members, SENTRY_EVENT_MEMBER_SDK);
   event->sdk_name = sentry_event_reader_text(reader, json_get(sdk, "name"), "sdk.name", 128);
   event->sdk_version = sentry_event_reader_text(reader, json_get(sdk, "version"), "sdk.version", 128);
 }
@@ -576,30 +430,43 @@ static void read_errors(struct sentry_event_reader *reader, struct json_value er
 
 enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
                                struct error *error) {
+  struct buffer scratch;
+  buffer_init(&scratch, SENTRY_EVENT_SCRATCH_BYTES_MAX);
+  buffer_reserve(&scratch, SCRATCH_BYTES);
+  enum status status = sentry_event_parse_with(root, arena, &scratch, out_event, error);
+  buffer_finish(&scratch);
+  return status;
+}
+
+enum status sentry_event_parse_with(struct json_value root, struct arena *arena, struct buffer *scratch,
+                                    struct sentry_event *out_event, struct error *error) {
   if (json_type_of(root) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "event: not a JSON object");
   struct sentry_event_reader reader;
-  sentry_event_reader_init(&reader, arena);
-  struct json_value members[MEMBERS];
-  sentry_event_reader_members(root, member_of, MEMBERS, members);
+  buffer_clear(scratch);
+  sentry_event_reader_init(&reader, arena, scratch);
+  struct json_value members[SENTRY_EVENT_MEMBERS];
+  sentry_event_member_find(root, members);
   struct sentry_event event = {0};
-  read_errors(&reader, members[ERRORS]);
+  read_errors(&reader, members[SENTRY_EVENT_MEMBER_ERRORS]);
   read_scalars(&reader, members, &event);
-  read_tags(&reader, members[TAGS], &event);
-  read_fingerprint(&reader, members[FINGERPRINT], &event);
+  read_tags(&reader, members[SENTRY_EVENT_MEMBER_TAGS], &event);
+  read_fingerprint(&reader, members[SENTRY_EVENT_MEMBER_FINGERPRINT], &event);
   read_message(&reader, members, &event);
   read_contexts(&reader, members, &event);
   read_service(&reader, members, &event);
   read_user(&reader, members, &event);
   read_objects(&reader, members, &event);
   read_request_id(&reader, members, &event);
-  sentry_event_stack_read_exceptions(&reader, either(members, EXCEPTION), &event);
-  sentry_event_stack_read_threads(&reader, either(members, THREADS), &event);
-  sentry_event_stack_read_trace(&reader, either(members, STACKTRACE), &event.stacktrace);
+  sentry_event_stack_read_exceptions(&reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_EXCEPTION),
+                                     &event);
+  sentry_event_stack_read_threads(&reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_THREADS), &event);
+  sentry_event_stack_read_trace(&reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_STACKTRACE),
+                                &event.stacktrace);
   move_stacktrace(&event);
-  read_main_exception(members[MAIN_EXCEPTION_ID], &event);
+  read_main_exception(members[SENTRY_EVENT_MEMBER_MAIN_EXCEPTION_ID], &event);
   json_end_array(&reader.notes_writer);
   if (reader.note_count > 0) event.errors_json = arena_copy(arena, buffer_slice(&reader.notes));
-  bool full = arena_exhausted(arena) || reader.scratch.failed || reader.notes.failed;
+  bool full = arena_exhausted(arena) || scratch->failed || reader.notes.failed;
   sentry_event_reader_finish(&reader);
   if (full) return error_set(error, STATUS_NO_MEMORY, "event: larger than the memory set aside for it");
   *out_event = event;

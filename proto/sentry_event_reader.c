@@ -7,19 +7,17 @@
 #include <stdio.h>
 
 static const char ellipsis[] = "...";
-#define SCRATCH_BYTES 16384 // enough for the parts of most events
 
-void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena) {
-  *reader = (struct sentry_event_reader){.arena = arena};
-  buffer_init(&reader->scratch, SENTRY_EVENT_READER_JSON_BYTES_MAX);
-  buffer_reserve(&reader->scratch, SCRATCH_BYTES);
+void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena, struct buffer *scratch) {
+  reader->arena = arena;
+  reader->scratch = scratch;
+  reader->note_count = 0;
   buffer_init(&reader->notes, SENTRY_EVENT_READER_JSON_BYTES_MAX);
   json_writer_init(&reader->notes_writer, &reader->notes);
   json_begin_array(&reader->notes_writer);
 }
 
 void sentry_event_reader_finish(struct sentry_event_reader *reader) {
-  buffer_finish(&reader->scratch);
   buffer_finish(&reader->notes);
 }
 
@@ -68,16 +66,16 @@ static size_t bytes_of_chars(struct slice text, uint32_t chars) {
 struct slice sentry_event_reader_cut(struct sentry_event_reader *reader, struct slice text, uint32_t chars_max) {
   if (text.len <= chars_max || bytes_of_chars(text, chars_max) == text.len) return text;
   struct slice kept = slice_sub(text, 0, bytes_of_chars(text, chars_max - (uint32_t)(sizeof(ellipsis) - 1)));
-  buffer_clear(&reader->scratch);
-  buffer_append_slice(&reader->scratch, kept);
-  buffer_append_cstr(&reader->scratch, ellipsis);
-  return arena_copy(reader->arena, buffer_slice(&reader->scratch));
+  buffer_clear(reader->scratch);
+  buffer_append_slice(reader->scratch, kept);
+  buffer_append_cstr(reader->scratch, ellipsis);
+  return arena_copy(reader->arena, buffer_slice(reader->scratch));
 }
 
 static struct slice scratch_text(struct sentry_event_reader *reader, struct json_value value) {
-  buffer_clear(&reader->scratch);
-  json_write_value(&reader->scratch, value);
-  return buffer_slice(&reader->scratch);
+  buffer_clear(reader->scratch);
+  json_write_value(reader->scratch, value);
+  return buffer_slice(reader->scratch);
 }
 
 static struct slice keep(struct sentry_event_reader *reader, struct slice text, uint32_t chars_max) {

@@ -14,19 +14,21 @@
 #include "base/buffer.h"
 #include "base/json.h"
 #include "base/slice.h"
+#include "proto/sentry_event.h"
 
 #define SENTRY_EVENT_READER_NOTES_MAX      128
-#define SENTRY_EVENT_READER_JSON_BYTES_MAX (64u << 20)
+#define SENTRY_EVENT_READER_JSON_BYTES_MAX SENTRY_EVENT_SCRATCH_BYTES_MAX
 
 struct sentry_event_reader {
   struct arena *arena;
-  struct buffer scratch; // JSON text on its way into the arena
+  struct buffer *scratch; // JSON text on its way into the arena
   struct buffer notes;
   struct json_writer notes_writer; // an open array
   uint32_t note_count;
 };
 
-void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena);
+// scratch: the caller's.
+void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena, struct buffer *scratch);
 void sentry_event_reader_finish(struct sentry_event_reader *reader);
 // A member was dropped: {"type":"invalid_data","name":name,"reason":reason}, noted once; both are literals without
 // characters that JSON escapes. The first SENTRY_EVENT_READER_NOTES_MAX
