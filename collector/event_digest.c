@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: the document is parsed once. Scrubbing changes values of the parsed document where they stand, so that
-// all that reads it from then on, the facts first, sees no secret; reading makes a sentry_event of it; grouping and the
-// rest are collector/inbox_event.
+// How it works: the document is parsed once, here or where it came in. Scrubbing changes values of the parsed document
+// where they stand, so that all that reads it from then on, the facts first, sees no secret; reading makes a
+// sentry_event of it; grouping and the rest are collector/inbox_event.
 #include "collector/event_digest.h"
 
 #include <stdlib.h>
@@ -117,9 +117,9 @@ static enum status write_section(struct event_digest *digest, struct json_value 
 }
 
 static enum status describe(struct event_digest *digest, const struct event_digest_options *options,
-                            struct json_value root, bool scrubbed, struct error *error) {
+                            struct json_value root, const char *known_id, bool scrubbed, struct error *error) {
   struct sentry_event event;
-  enum status status = sentry_event_parse_with(root, &digest->arena, &digest->scratch, &event, error);
+  enum status status = sentry_event_parse_with(root, known_id, &digest->arena, &digest->scratch, &event, error);
   if (status != STATUS_OK) return status;
   if (scrubbed) event.meta_json = buffer_slice(&digest->meta);
   const struct inbox_event_origin origin = {
@@ -135,22 +135,32 @@ static enum status describe(struct event_digest *digest, const struct event_dige
   return digest->text.failed ? error_set(error, STATUS_TOO_LARGE, "event: too large when written") : STATUS_OK;
 }
 
-enum status event_digest_make(struct event_digest *digest, const struct event_digest_options *options,
-                              struct slice document, struct event_digest_record *out_record, struct error *error) {
+static enum status make(struct event_digest *digest, const struct event_digest_options *options, struct json_value root,
+                        const char *known_id, struct event_digest_record *out_record, struct error *error) {
   arena_reset(&digest->arena);
   buffer_clear(&digest->meta);
   buffer_clear(&digest->section);
   buffer_clear(&digest->text);
-  struct json_value root;
   bool scrubbed;
-  enum status status = json_parse(digest->parser, document, &root, error);
-  if (status != STATUS_OK) return status;
   if (json_type_of(root) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "the event is not a JSON object");
-  status = scrub(digest, options, root, &scrubbed);
+  enum status status = scrub(digest, options, root, &scrubbed);
   if (status != STATUS_OK) return error_set(error, status, "the event could not be scrubbed");
-  status = describe(digest, options, root, scrubbed, error);
+  status = describe(digest, options, root, known_id, scrubbed, error);
   if (status != STATUS_OK) return status;
   *out_record = (struct event_digest_record){
       .section = buffer_slice(&digest->section), .body = buffer_slice(&digest->text), .scrubbed = scrubbed};
   return STATUS_OK;
+}
+
+enum status event_digest_make(struct event_digest *digest, const struct event_digest_options *options,
+                              struct slice document, struct event_digest_record *out_record, struct error *error) {
+  struct json_value root;
+  enum status status = json_parse(digest->parser, document, &root, error);
+  return status == STATUS_OK ? make(digest, options, root, NULL, out_record, error) : status;
+}
+
+enum status event_digest_make_parsed(struct event_digest *digest, const struct event_digest_options *options,
+                                     struct json_value root, const char *event_id,
+                                     struct event_digest_record *out_record, struct error *error) {
+  return make(digest, options, root, event_id, out_record, error);
 }

@@ -35,5 +35,10 @@ struct event_digest_record {
 // STATUS_INVALID when the document is no JSON object, STATUS_TOO_LARGE, STATUS_NO_MEMORY.
 enum status event_digest_make(struct event_digest *digest, const struct event_digest_options *options,
                               struct slice document, struct event_digest_record *out_record, struct error *error);
+// The same for an event that was parsed already, whose id is known (32 lower-case hex digits). Values of its document
+// are replaced where they are secrets.
+enum status event_digest_make_parsed(struct event_digest *digest, const struct event_digest_options *options,
+                                     struct json_value root, const char *event_id,
+                                     struct event_digest_record *out_record, struct error *error);
 
 #endif

@@ -223,14 +223,15 @@ static enum status submit_scanned(struct intake *intake, struct journal_entry *e
   return status;
 }
 
-// One event document of a Sentry SDK.
-static enum status submit_event(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
-                                struct error *error) {
+// One event of a Sentry SDK: a document, or parsed already.
+static enum status submit_event(struct intake *intake, struct journal_entry *entry, const struct sink_event *event,
+                                struct waiting *waiting, struct error *error) {
   const struct event_digest_options options = {
       .scrub = waiting->scrub, .project = entry->project, .received_ns = entry->received_ns};
   struct event_digest *digest = event_digest_take(intake->digests);
   struct event_digest_record record;
-  enum status status = event_digest_make(digest, &options, entry->body, &record, error);
+  enum status status = event ? event_digest_make_parsed(digest, &options, event->root, event->event_id, &record, error)
+                             : event_digest_make(digest, &options, entry->body, &record, error);
   if (status != STATUS_OK) {
     free(waiting);
   } else {
@@ -275,10 +276,11 @@ static enum status submit_metrics(struct intake *intake, struct journal_entry *e
   return append(intake, entry, waiting, error);
 }
 
-static enum status submit_kind(struct intake *intake, struct journal_entry *entry, struct waiting *waiting,
-                               struct error *error) {
+// event: of kind JOURNAL_EVENTS, in the place of a body; NULL: the body is one.
+static enum status submit_kind(struct intake *intake, struct journal_entry *entry, const struct sink_event *event,
+                               struct waiting *waiting, struct error *error) {
   if (entry->kind == JOURNAL_METRICS) return submit_metrics(intake, entry, waiting, error);
-  if (entry->kind == JOURNAL_EVENTS) return submit_event(intake, entry, waiting, error);
+  if (entry->kind == JOURNAL_EVENTS) return submit_event(intake, entry, event, waiting, error);
   if (entry->kind == JOURNAL_ITEMS) return submit_items(intake, entry, waiting, error);
   struct payload_facts *builder = take_builder(intake, waiting->scrub);
   enum status status = submit_scanned(intake, entry, waiting, builder, error);
@@ -286,28 +288,35 @@ static enum status submit_kind(struct intake *intake, struct journal_entry *entr
   return status;
 }
 
-static enum status intake_submit(void *context, enum journal_kind kind, uint32_t project, struct slice body,
-                                 sink_done_fn done, void *done_context, struct error *error) {
-  struct intake *intake = context;
+// entry: kind, project and body.
+static enum status submit(struct intake *intake, struct journal_entry *entry, const struct sink_event *event,
+                          sink_done_fn done, void *done_context, struct error *error) {
   if (atomic_bool_get(&intake->draining)) return error_set(error, STATUS_UNAVAILABLE, "shutting down");
   struct project_directory *projects = intake->options.projects;
   struct project_loan loan = {.scrub = intake->options.scrub};
-  if (projects) loan = project_directory_borrow(projects, project);
+  if (projects) loan = project_directory_borrow(projects, entry->project);
   struct waiting *waiting = calloc(1, sizeof(*waiting));
   ASSERT(waiting);
   *waiting = (struct waiting){.intake = intake, .scrub = loan.scrub, .done = done, .context = done_context};
-  struct journal_entry entry = {
-      .kind = kind,
-      .project = project,
-      .received_ns = clock_wall_ns(intake->options.clock),
-      .body = body,
-      .expected = true,
-  };
+  entry->received_ns = clock_wall_ns(intake->options.clock);
+  entry->expected = true;
   journal_expect(intake->options.journal);
-  enum status status = submit_kind(intake, &entry, waiting, error);
-  if (entry.expected) journal_expect_end(intake->options.journal); // nothing was appended
+  enum status status = submit_kind(intake, entry, event, waiting, error);
+  if (entry->expected) journal_expect_end(intake->options.journal); // nothing was appended
   if (projects) project_directory_give_back(projects, loan);
   return status;
+}
+
+static enum status intake_submit(void *context, enum journal_kind kind, uint32_t project, struct slice body,
+                                 sink_done_fn done, void *done_context, struct error *error) {
+  struct journal_entry entry = {.kind = kind, .project = project, .body = body};
+  return submit(context, &entry, NULL, done, done_context, error);
+}
+
+static enum status intake_submit_event(void *context, uint32_t project, const struct sink_event *event,
+                                       sink_done_fn done, void *done_context, struct error *error) {
+  struct journal_entry entry = {.kind = JOURNAL_EVENTS, .project = project};
+  return submit(context, &entry, event, done, done_context, error);
 }
 
 static enum status intake_ready(void *context, struct error *error) {
@@ -322,5 +331,6 @@ static enum status intake_ready(void *context, struct error *error) {
 }
 
 struct sink intake_sink(struct intake *intake) {
-  return (struct sink){.context = intake, .submit = intake_submit, .ready = intake_ready};
+  return (struct sink){
+      .context = intake, .submit = intake_submit, .submit_event = intake_submit_event, .ready = intake_ready};
 }

@@ -64,7 +64,7 @@ struct grouping_memory {
   uint64_t hash; // of the key
   bool has_key;
   struct grouping_memo *slots[SLOTS];
-  uint64_t seen[SEEN];
+  uint64_t seen[SEEN]; // sets of WAYS, the latest first
 };
 
 struct grouping_memory *grouping_memory_create(size_t bytes_max) {
@@ -254,15 +254,23 @@ static void fill(struct grouping_memo *memo, const struct sentry_stacktrace *tra
   }
 }
 
+// Was the key met before? From now on it was.
+static bool was_seen(struct grouping_memory *memory) {
+  uint64_t *set = &memory->seen[memory->hash % (SEEN / WAYS) * WAYS];
+  for (int i = 0; i < WAYS; i++) {
+    if (set[i] == memory->hash) return true;
+  }
+  memmove(set + 1, set, (WAYS - 1) * sizeof *set);
+  set[0] = memory->hash;
+  return false;
+}
+
 struct grouping_memo *grouping_memory_keep(struct grouping_memory *memory, const struct sentry_stacktrace *trace) {
   if (!memory->has_key) return NULL;
   memory->has_key = false;
   struct grouping_memo *memo = find(memory);
   if (memo != NULL) return memo->complete ? NULL : memo;
-  uint64_t *seen = &memory->seen[memory->hash % SEEN];
-  bool is_new = *seen != memory->hash;
-  *seen = memory->hash;
-  if (is_new) return NULL;
+  if (!was_seen(memory)) return NULL;
   size_t names = 0, frames = trace->frame_count * sizeof(struct memo_frame);
   for (uint32_t i = 0; i < trace->frame_count; i++) {
     names += trace->frames[i].function.len + trace->frames[i].raw_function.len;

@@ -179,6 +179,17 @@ static struct slice text_that_stays(struct json_value event, const struct sentry
   return slice_trim(slice_sub(text, 1, text.len - 2));
 }
 
+enum status sentry_document_stands(struct json_value event, const struct sentry_document_source *source,
+                                   bool *out_stands, char out_event_id[33], struct error *error) {
+  *out_stands = false;
+  if (json_type_of(event) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "the event is not a JSON object");
+  uint64_t time_ns;
+  bool sound = judge_time(source, 0, json_get(event, "timestamp"), &time_ns) == TIME_SOUND;
+  if (!sound || text_that_stays(event, source).len == 0 || json_count(json_get(event, "errors")) > 0) return STATUS_OK;
+  *out_stands = true;
+  return choose_id(event, source->event_id, out_event_id, error);
+}
+
 enum status sentry_document_write(struct json_value event, const struct sentry_document_source *source,
                                   struct buffer *out, char out_event_id[33], struct error *error) {
   if (json_type_of(event) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "the event is not a JSON object");

@@ -37,6 +37,11 @@ uint64_t sentry_document_moved(uint64_t ns, int64_t drift_ns);
 enum status sentry_document_write(struct json_value event, const struct sentry_document_source *source,
                                   struct buffer *out, char out_event_id[33], struct error *error);
 
+// Whether the document would be the event as it stands behind its id, its project and the time of receipt: then it need
+// not be written for who can be told these. *out_stands is false else, and nothing is chosen. STATUS_INVALID as above.
+enum status sentry_document_stands(struct json_value event, const struct sentry_document_source *source,
+                                   bool *out_stands, char out_event_id[33], struct error *error);
+
 // A new random event id: 32 hex digits and NUL.
 void sentry_document_new_id(char out_event_id[33]);
 

@@ -95,10 +95,11 @@ struct sentry_event {
 enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
                                struct error *error);
 // The same with working memory of the caller's, for who reads many: it keeps what it has grown to. Its max_bytes is
-// SENTRY_EVENT_SCRATCH_BYTES_MAX.
+// SENTRY_EVENT_SCRATCH_BYTES_MAX. known_id: 32 lower-case hex digits that are the event's id whatever it says, and its
+// time of receipt is not read; NULL: both are its own.
 #define SENTRY_EVENT_SCRATCH_BYTES_MAX (64u << 20)
-enum status sentry_event_parse_with(struct json_value root, struct arena *arena, struct buffer *scratch,
-                                    struct sentry_event *out_event, struct error *error);
+enum status sentry_event_parse_with(struct json_value root, const char *known_id, struct arena *arena,
+                                    struct buffer *scratch, struct sentry_event *out_event, struct error *error);
 // Appends the event as one JSON document (the stored form). contexts gains "trace", tags gain "service" and
 // "request_id" where set.
 void sentry_event_write(const struct sentry_event *event, struct buffer *out);

@@ -433,13 +433,13 @@ enum status sentry_event_parse(struct json_value root, struct arena *arena, stru
   struct buffer scratch;
   buffer_init(&scratch, SENTRY_EVENT_SCRATCH_BYTES_MAX);
   buffer_reserve(&scratch, SCRATCH_BYTES);
-  enum status status = sentry_event_parse_with(root, arena, &scratch, out_event, error);
+  enum status status = sentry_event_parse_with(root, NULL, arena, &scratch, out_event, error);
   buffer_finish(&scratch);
   return status;
 }
 
-enum status sentry_event_parse_with(struct json_value root, struct arena *arena, struct buffer *scratch,
-                                    struct sentry_event *out_event, struct error *error) {
+enum status sentry_event_parse_with(struct json_value root, const char *known_id, struct arena *arena,
+                                    struct buffer *scratch, struct sentry_event *out_event, struct error *error) {
   if (json_type_of(root) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "event: not a JSON object");
   struct sentry_event_reader reader;
   buffer_clear(scratch);
@@ -447,6 +447,10 @@ enum status sentry_event_parse_with(struct json_value root, struct arena *arena,
   struct json_value members[SENTRY_EVENT_MEMBERS];
   sentry_event_member_find(root, members);
   struct sentry_event event = {0};
+  if (known_id != NULL) {
+    members[SENTRY_EVENT_MEMBER_EVENT_ID] = members[SENTRY_EVENT_MEMBER_RECEIVED] = (struct json_value){0};
+    memcpy(event.event_id, known_id, sizeof(event.event_id) - 1);
+  }
   read_errors(&reader, members[SENTRY_EVENT_MEMBER_ERRORS]);
   read_scalars(&reader, members, &event);
   read_tags(&reader, members[SENTRY_EVENT_MEMBER_TAGS], &event);

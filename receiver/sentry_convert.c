@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: each item's JSON is parsed by one parser, one after another, and written into the payload of its kind:
-// the event as a document, transactions and spans as spans, logs as log records, the rest as sentry_keep has it. The
-// table of receiver/sentry_type says what is done with a type.
+// the event as a document (or it stays parsed, in a parser of its own, where nothing of it changes), transactions and
+// spans as spans, logs as log records, the rest as sentry_keep has it. The table of receiver/sentry_type says what is
+// done with a type.
 #include "receiver/sentry_convert.h"
 
 #include <string.h>
@@ -52,6 +53,18 @@ static enum status parse(struct sentry_convert *convert, struct slice text, stru
   return sentry_json_parse(convert->options.parser, text, &convert->scratch, out_root, error);
 }
 
+static enum status write_event(struct sentry_convert *convert, struct json_value root, struct error *error) {
+  bool stands = false;
+  enum status status = STATUS_OK;
+  if (convert->options.event_parser) {
+    status = sentry_document_stands(root, &convert->source, &stands, convert->event_id, error);
+  }
+  if (status != STATUS_OK) return status;
+  if (!stands) return sentry_document_write(root, &convert->source, &convert->event, convert->event_id, error);
+  convert->event_root = root;
+  return STATUS_OK;
+}
+
 // The words of a person. An event of this kind names its envelope; attachments of the envelope are its.
 static enum status take_feedback(struct sentry_convert *convert, struct json_value root, bool is_report,
                                  struct error *error) {
@@ -70,13 +83,14 @@ static enum status take_feedback(struct sentry_convert *convert, struct json_val
 
 static enum status take_event(struct sentry_convert *convert, struct slice text, struct error *error) {
   struct json_value root;
+  struct json_parser *parser = convert->options.event_parser ? convert->options.event_parser : convert->options.parser;
   buffer_clear(&convert->scratch);
-  enum status status = parse(convert, text, &root, error);
+  enum status status = sentry_json_parse(parser, text, &convert->scratch, &root, error);
   if (status == STATUS_OK && sentry_feedback_is_event(root)) {
     status = take_feedback(convert, root, false, error);
   } else if (status == STATUS_OK) {
     convert->source.text = convert->scratch.len > 0 ? buffer_slice(&convert->scratch) : text; // as it was mended
-    status = sentry_document_write(root, &convert->source, &convert->event, convert->event_id, error);
+    status = write_event(convert, root, error);
   }
   if (status != STATUS_OK) error_prefix(error, "event: ");
   return status;

@@ -18,8 +18,9 @@
 
 struct sentry_convert_options {
   const struct sentry_type_counters *counters;
-  struct sentry_limit *limit; // NULL: no limits
-  struct json_parser *parser; // one that nobody else uses meanwhile
+  struct sentry_limit *limit;       // NULL: no limits
+  struct json_parser *parser;       // one that nobody else uses meanwhile
+  struct json_parser *event_parser; // another one: the event stays in it; NULL: events are always written
   const struct sentry_auth_project *project;
   size_t bytes_max;            // of each payload
   size_t attachment_bytes_max; // of one attachment
@@ -34,6 +35,7 @@ struct sentry_convert {
   uint64_t accepted[SENTRY_TYPES];
   struct sentry_limit_note limits;
   struct buffer event, traces, logs;
+  struct json_value event_root; // the event, when it need not be written
   struct sentry_keep keep;
   // Its own.
   struct sentry_convert_options options;

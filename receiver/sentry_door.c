@@ -23,7 +23,7 @@
 
 #define KEPT_BYTES_MAX ((size_t)1 << 20) // a parser that read more is not kept
 #define JSON_COST      6u                // bytes of working memory for one of JSON: its parser, and what it becomes
-#define PARSER_POOL    16u
+#define TOOLS_POOL     16u
 #define BASE64_MAX     SENTRY_DOOR_EVENT_BYTES_MAX
 
 struct sentry_door {
@@ -31,11 +31,24 @@ struct sentry_door {
   struct admission *admission;
   struct sentry_type_counters counters;
   struct mutex mutex; // guards the pool
-  struct json_parser *pool[PARSER_POOL];
+  struct tools *pool[TOOLS_POOL];
   uint32_t pool_count;
 };
 
+// What one request is read with.
+struct tools {
+  struct json_parser *headers, *payloads, *events;
+};
+
 // ---- life
+
+static void destroy_tools(struct tools *tools) {
+  if (!tools) return;
+  json_parser_destroy(tools->headers);
+  json_parser_destroy(tools->payloads);
+  json_parser_destroy(tools->events);
+  free(tools);
+}
 
 struct sentry_door *sentry_door_create(const struct sentry_door_options *options) {
   struct sentry_door *door = calloc(1, sizeof(*door));
@@ -54,7 +67,7 @@ struct sentry_door *sentry_door_create(const struct sentry_door_options *options
 
 void sentry_door_destroy(struct sentry_door *door) {
   if (!door) return;
-  for (uint32_t i = 0; i < door->pool_count; i++) json_parser_destroy(door->pool[i]);
+  for (uint32_t i = 0; i < door->pool_count; i++) destroy_tools(door->pool[i]);
   mutex_finish(&door->mutex);
   admission_destroy(door->admission);
   free(door);
@@ -88,22 +101,28 @@ bool sentry_door_items(const struct sentry_door *door, uint32_t index, const cha
   return true;
 }
 
-static struct json_parser *take_parser(struct sentry_door *door) {
-  struct json_parser *parser = NULL;
+static struct tools *take_tools(struct sentry_door *door) {
+  struct tools *tools = NULL;
   mutex_lock(&door->mutex);
-  if (door->pool_count > 0) parser = door->pool[--door->pool_count];
+  if (door->pool_count > 0) tools = door->pool[--door->pool_count];
   mutex_unlock(&door->mutex);
-  return parser ? parser : json_parser_create(SENTRY_DOOR_CONTAINER_BYTES_MAX * 2);
+  if (tools) return tools;
+  tools = calloc(1, sizeof(*tools));
+  ASSERT(tools);
+  *tools = (struct tools){.headers = json_parser_create(SENTRY_ENVELOPE_HEADER_BYTES_MAX),
+                          .payloads = json_parser_create(SENTRY_DOOR_CONTAINER_BYTES_MAX * 2),
+                          .events = json_parser_create(SENTRY_DOOR_CONTAINER_BYTES_MAX * 2)};
+  return tools;
 }
 
-static void give_parser(struct sentry_door *door, struct json_parser *parser, uint64_t parsed_bytes) {
+static void give_tools(struct sentry_door *door, struct tools *tools, uint64_t parsed_bytes) {
   mutex_lock(&door->mutex);
-  if (door->pool_count < PARSER_POOL && parsed_bytes <= KEPT_BYTES_MAX) {
-    door->pool[door->pool_count++] = parser;
-    parser = NULL;
+  if (door->pool_count < TOOLS_POOL && parsed_bytes <= KEPT_BYTES_MAX) {
+    door->pool[door->pool_count++] = tools;
+    tools = NULL;
   }
   mutex_unlock(&door->mutex);
-  json_parser_destroy(parser);
+  destroy_tools(tools);
 }
 
 // ---- one request
@@ -128,7 +147,7 @@ struct reading {
   const struct sentry_door_request *request;
   struct sentry_auth auth;
   struct sentry_auth_project project;
-  struct json_parser *headers, *payloads;
+  struct tools *tools;
   struct sentry_convert convert;
   bool converts;        // `convert` is set up
   char envelope_id[33]; // the event's, as the envelope's header has it
@@ -197,6 +216,22 @@ static void submit(struct reading *reading, enum journal_kind kind, const struct
   release(taking);
 }
 
+static void submit_event(struct reading *reading) {
+  if (!json_is_present(reading->convert.event_root)) {
+    submit(reading, JOURNAL_EVENTS, &reading->convert.event);
+    return;
+  }
+  struct taking *taking = reading->taking;
+  const struct sink *sink = &reading->door->options.limits.sink;
+  const struct sink_event event = {.root = reading->convert.event_root, .event_id = taking->event_id};
+  struct error error = {""};
+  atomic_u64_add(&taking->shares, 1);
+  enum status status = sink->submit_event(sink->context, reading->project.id, &event, on_durable, taking, &error);
+  if (status == STATUS_OK) return;
+  fail(taking, status, &error);
+  release(taking);
+}
+
 // ---- bodies
 
 static bool is_json_item(uint32_t type) {
@@ -241,14 +276,14 @@ static enum status set_up(struct reading *reading, const struct sizes *sizes, st
   struct sentry_door *door = reading->door;
   uint64_t json_bytes = sizes->json_bytes;
   reading->json_bytes = json_bytes;
-  reading->payloads = take_parser(door);
-  if (!reading->payloads) return error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
   enum status status = admission_reserve(door->admission, (size_t)(json_bytes * JSON_COST + sizes->attachment_bytes),
                                          &reading->work, error);
   if (status != STATUS_OK) return status;
+  bool takes_parsed = door->options.limits.sink.submit_event != NULL;
   const struct sentry_convert_options options = {.counters = &door->counters,
                                                  .limit = door->options.limit,
-                                                 .parser = reading->payloads,
+                                                 .parser = reading->tools->payloads,
+                                                 .event_parser = takes_parsed ? reading->tools->events : NULL,
                                                  .project = &reading->project,
                                                  .bytes_max = (size_t)json_bytes * JSON_COST + 65536,
                                                  .attachment_bytes_max = door->options.attachment_bytes_max,
@@ -263,8 +298,7 @@ static void clear_up(struct reading *reading) {
     sentry_convert_finish(&reading->convert);
     admission_release(reading->door->admission, &reading->work);
   }
-  if (reading->payloads) give_parser(reading->door, reading->payloads, reading->json_bytes);
-  if (reading->headers) give_parser(reading->door, reading->headers, SENTRY_ENVELOPE_HEADER_BYTES_MAX);
+  give_tools(reading->door, reading->tools, reading->json_bytes);
 }
 
 static enum status identify(struct reading *reading, struct error *error) {
@@ -275,10 +309,8 @@ static enum status identify(struct reading *reading, struct error *error) {
 }
 
 static enum status read_envelope(struct reading *reading, struct slice body, struct error *error) {
-  reading->headers = take_parser(reading->door);
-  if (!reading->headers) return error_set(error, STATUS_UNAVAILABLE, "out of memory, try again");
   struct sentry_envelope envelope;
-  enum status status = sentry_envelope_open(&envelope, reading->headers, body, error);
+  enum status status = sentry_envelope_open(&envelope, reading->tools->headers, body, error);
   if (status == STATUS_OK && envelope.dsn[0]) {
     status = sentry_auth_add_dsn(&reading->auth, slice_from_cstr(envelope.dsn), reading->request->path_project, error);
   }
@@ -339,7 +371,7 @@ static enum status read_report(struct reading *reading, struct slice body, struc
   if (status == STATUS_OK) status = set_up(reading, &sizes, error);
   struct json_value root;
   if (status == STATUS_OK) {
-    status = sentry_json_parse(reading->payloads, body, &reading->convert.scratch, &root, error);
+    status = sentry_json_parse(reading->tools->payloads, body, &reading->convert.scratch, &root, error);
   }
   if (status != STATUS_OK) return status;
   const struct sentry_report_source source = {.release = reading->request->release,
@@ -406,6 +438,7 @@ void sentry_door_take(struct sentry_door *door, const struct sentry_door_request
       .door = door,
       .request = request,
       .auth = request->auth,
+      .tools = take_tools(door),
   };
   reading.convert.source = (struct sentry_document_source){
       .event_id = "", .received_ns = clock_wall_ns(door->options.clock), .peer = request->peer};
@@ -420,7 +453,7 @@ void sentry_door_take(struct sentry_door *door, const struct sentry_door_request
   memcpy(taking->accepted, convert->accepted, sizeof(taking->accepted));
   taking->limits = convert->limits;
   if (status == STATUS_OK) {
-    submit(&reading, JOURNAL_EVENTS, &convert->event);
+    submit_event(&reading);
     submit(&reading, JOURNAL_TRACES, &convert->traces);
     submit(&reading, JOURNAL_LOGS, &convert->logs);
     submit(&reading, JOURNAL_ITEMS, &convert->keep.items);

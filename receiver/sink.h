@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "base/json.h"
 #include "base/slice.h"
 #include "base/status.h"
 #include "store/journal.h"
@@ -20,12 +21,21 @@ struct sink_outcome {
 typedef void (*sink_done_fn)(void *context, enum status status, const struct sink_outcome *outcome,
                              const struct error *error);
 
+// An event that was parsed already: what is known of it from elsewhere comes before what it says itself.
+struct sink_event {
+  struct json_value root; // borrowed for the call; the sink may replace values of its document
+  const char *event_id;   // 32 lower-case hex digits
+};
+
 struct sink {
   void *context;
   // body: one decoded payload in the normal form of its kind (protobuf wire; events: JSON). Borrowed for the call only.
   // Anything but STATUS_OK is an immediate refusal: done is not called, error has the words.
   enum status (*submit)(void *context, enum journal_kind kind, uint32_t project, struct slice body, sink_done_fn done,
                         void *done_context, struct error *error);
+  // As a body of kind JOURNAL_EVENTS, of an event that needs nothing else put in front of it. NULL: submit takes all.
+  enum status (*submit_event)(void *context, uint32_t project, const struct sink_event *event, sink_done_fn done,
+                              void *done_context, struct error *error);
   // Looked up before a body is read: STATUS_UNAVAILABLE with words when nothing can be taken now (disk, shutdown).
   enum status (*ready)(void *context, struct error *error);
 };
