@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: the thread reads records and stages their events in an issue_batch. A batch is written when it is full,
-// BATCH_WAIT_NS after its first event when nothing more is there to read, and BATCH_BUSY_NS after it in any case. In a
-// flood, where a larger batch costs less an event, it is written when nothing came for BATCH_WAIT_NS, and
-// BATCH_FLOOD_NS after its first event. It is written sooner when it holds events of several projects: BATCH_MIXED_NS
-// after the first of a second one, so that the flood of one hardly delays another's row: not by more than a quiet inbox
-// does.
+// or when its time has come (collector/inbox_pace).
 // A record may hold more errors than a batch: then the full batch is written with the cursor still on the record, and a
 // crash before the rest makes the record be read again, where the events already taken are known by their ids. Without
 // errors the cursor alone is written once a second.
@@ -21,15 +17,11 @@
 #include "base/log.h"
 #include "base/thread.h"
 #include "collector/inbox_attempt.h"
+#include "collector/inbox_pace.h"
 #include "collector/inbox_record.h"
 #include "store/cursor_store.h"
 
 #define CURSOR_NAME       "inbox"
-#define BATCH_WAIT_NS     (20 * NS_PER_MS)
-#define BATCH_MIXED_NS    (10 * NS_PER_MS)
-#define BATCH_BUSY_NS     (100 * NS_PER_MS)
-#define BATCH_FLOOD_NS    (300 * NS_PER_MS)
-#define FLOOD_EVENTS      64 // in a batch
 #define CURSOR_EVERY_NS   NS_PER_S
 #define WAIT_NS           (500 * NS_PER_MS)
 #define PAUSE_MIN_NS      (50 * NS_PER_MS)
@@ -69,11 +61,9 @@ struct inbox {
   struct journal_record record; // the one in hand
   bool in_hand;                 // `record` is valid
   enum fate fate;
-  uint64_t batch_first, batch_last;        // records with events in the batch
-  uint64_t batch_started_ns, batch_due_ns; // monotonic: its first event, when it is written while there is more
-  uint32_t batch_project;                  // of its first event
-  bool batch_is_mixed;                     // it has events of other projects
-  uint64_t written_ns, read_ns, retain_ns; // monotonic: last write, last record, next retention
+  uint64_t batch_first, batch_last; // records with events in the batch
+  struct inbox_pace pace;
+  uint64_t written_ns, retain_ns; // monotonic: last write, next retention
   uint64_t careful_until;
   uint64_t wall_offset_ns; // wall minus monotonic at the start
   bool tidy;               // the log was emptied since the last write
@@ -166,6 +156,7 @@ static enum status write_once(struct inbox *inbox, uint64_t sequence, struct err
   if (status != STATUS_OK) return status;
   inbox->written_ns = now_ns(inbox);
   inbox->tidy = false;
+  if (!empty) inbox_pace_wrote(&inbox->pace, started_ns, inbox->written_ns);
   if (!empty) metrics_observe_ns(inbox->metrics.commit, inbox->written_ns - started_ns);
   count(inbox, &outcome);
   issue_batch_clear(&inbox->batch);
@@ -230,9 +221,7 @@ static bool make_room(struct inbox *inbox) {
   }
   if (issue_batch_is_empty(&inbox->batch)) {
     inbox->batch_first = sequence;
-    inbox->batch_started_ns = now_ns(inbox);
-    inbox->batch_due_ns = inbox->batch_started_ns + BATCH_BUSY_NS;
-    inbox->batch_is_mixed = false;
+    inbox_pace_begin(&inbox->pace, now_ns(inbox));
   }
   inbox->batch_last = sequence;
   return true;
@@ -241,15 +230,8 @@ static bool make_room(struct inbox *inbox) {
 static bool take(void *context, const struct issue_event *event) {
   struct inbox *inbox = context;
   if (!make_room(inbox)) return false;
-  bool is_first = inbox->batch.count == 0;
   if (issue_batch_add(&inbox->batch, event) != STATUS_OK) put_aside(inbox, "an event is too large for the inbox");
-  if (is_first) {
-    inbox->batch_project = event->project;
-  } else if (!inbox->batch_is_mixed && event->project != inbox->batch_project) {
-    inbox->batch_is_mixed = true;
-    uint64_t due_ns = now_ns(inbox) + BATCH_MIXED_NS;
-    if (due_ns < inbox->batch_due_ns) inbox->batch_due_ns = due_ns;
-  }
+  inbox_pace_event(&inbox->pace, event->project);
   return true;
 }
 
@@ -302,18 +284,10 @@ static void take_record(struct inbox *inbox) {
   inbox->in_hand = false;
 }
 
-// When the batch is to be written, where there is more to read and (at_end) where there is not.
-static uint64_t due_ns(const struct inbox *inbox, bool at_end) {
-  bool is_flood = !inbox->batch_is_mixed && inbox->batch.count >= FLOOD_EVENTS;
-  uint64_t due = is_flood ? inbox->batch_started_ns + BATCH_FLOOD_NS : inbox->batch_due_ns;
-  uint64_t quiet = (is_flood ? inbox->read_ns : inbox->batch_started_ns) + BATCH_WAIT_NS;
-  return at_end && quiet < due ? quiet : due;
-}
-
 static void write_when_due(struct inbox *inbox, bool at_end) {
   uint64_t now = now_ns(inbox), position = journal_reader_position(inbox->reader);
   if (!issue_batch_is_empty(&inbox->batch)) {
-    if (issue_batch_is_full(&inbox->batch) || now >= due_ns(inbox, at_end)) write_batch(inbox, position);
+    if (issue_batch_is_full(&inbox->batch) || now >= inbox_pace_due(&inbox->pace, at_end)) write_batch(inbox, position);
   } else if (position > atomic_u64_get(&inbox->cursor) && now - inbox->written_ns >= CURSOR_EVERY_NS) {
     write_batch(inbox, position);
   }
@@ -357,13 +331,14 @@ static uint64_t lag(const struct inbox *inbox) {
 static void wait_for_more(struct inbox *inbox) {
   uint64_t now = now_ns(inbox), wait_ns = WAIT_NS;
   if (!issue_batch_is_empty(&inbox->batch)) {
-    uint64_t due = due_ns(inbox, true);
+    uint64_t due = inbox_pace_due(&inbox->pace, true);
     wait_ns = due > now ? due - now : 1;
-  } else if (!inbox->tidy && now - inbox->read_ns >= IDLE_NS && now - inbox->written_ns >= IDLE_NS) {
+  } else if (!inbox->tidy && now - inbox->pace.read_ns >= IDLE_NS && now - inbox->written_ns >= IDLE_NS) {
     database_idle(inbox->options.database);
     inbox->tidy = true;
   }
   journal_wait(inbox->options.journal, journal_reader_position(inbox->reader) - 1, wait_ns);
+  inbox_pace_looked(&inbox->pace, now_ns(inbox));
 }
 
 static void run(void *context) {
@@ -371,7 +346,7 @@ static void run(void *context) {
   while (!is_stopping(inbox) && inbox->fate != FATE_STOP) {
     enum status status = journal_reader_next(inbox->reader, &inbox->record);
     if (status == STATUS_OK) {
-      inbox->read_ns = now_ns(inbox);
+      inbox_pace_read(&inbox->pace, now_ns(inbox));
       take_record(inbox);
     }
     if (inbox->fate == FATE_READ) write_when_due(inbox, status != STATUS_OK);
@@ -443,7 +418,8 @@ enum status inbox_start(const struct inbox_options *options, struct inbox **out_
   mutex_init(&inbox->mutex);
   condition_init(&inbox->wake);
   inbox->wall_offset_ns = clock_wall_ns(options->clock) - now_ns(inbox);
-  inbox->written_ns = inbox->read_ns = inbox->retain_ns = now_ns(inbox);
+  inbox->written_ns = inbox->retain_ns = now_ns(inbox);
+  inbox_pace_init(&inbox->pace, now_ns(inbox));
   enum status status = open_parts(inbox, error);
   if (status != STATUS_OK) {
     inbox_stop(inbox);

@@ -129,7 +129,7 @@ static const char settings_common[] = "PRAGMA cell_size_check=ON;"
 static const char settings_write[] = "PRAGMA page_size=8192;"
                                      "PRAGMA journal_mode=WAL;"
                                      "PRAGMA synchronous=FULL;"
-                                     "PRAGMA journal_size_limit=67108864;"
+                                     "PRAGMA journal_size_limit=134217728;"
                                      "PRAGMA secure_delete=FAST;"
                                      "PRAGMA cache_size=-24576;";
 static const char settings_read[] = "PRAGMA query_only=ON;"

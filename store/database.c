@@ -26,8 +26,8 @@
 
 #define APPLICATION_ID   0x43756c70 // "Culp"
 #define CHECK_BYTES_MAX  (UINT64_C(64) << 20)
-#define CHECKPOINT_PAGES 4000 // 32 MiB of pages of 8 KiB
-#define WAL_PAGES_MAX    8000 // 64 MiB
+#define CHECKPOINT_PAGES 8000  // 64 MiB of pages of 8 KiB: in a flood most pages are written several times between two
+#define WAL_PAGES_MAX    16000 // 128 MiB
 #define READERS_DEFAULT  4
 
 #define READER_WAIT_NS (5 * NS_PER_S)

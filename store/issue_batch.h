@@ -13,7 +13,7 @@
 #include "proto/sentry_item.h"
 #include "store/issue.h"
 
-#define ISSUE_BATCH_EVENTS_MAX 4000
+#define ISSUE_BATCH_EVENTS_MAX 8000
 #define ISSUE_BATCH_ITEMS_MAX  500
 #define ISSUE_BATCH_BYTES_MAX  (24u << 20) // full from here on
 #define ISSUE_BATCH_MEMORY_MAX (64u << 20) // an event more always fits below this

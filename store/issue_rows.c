@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// An event's document is stored as one block (base/block) of: the grouping variants as JSON, a line feed, the event as JSON.
+// An event's document is stored as one block (base/block) of: the grouping variants as JSON, a line feed, the event as
+// JSON.
 #include "store/issue_rows.h"
 
 #include "base/block.h"
@@ -38,34 +39,42 @@ void issue_rows_load(struct connection *connection, uint32_t issue, struct issue
   }
 }
 
+static void bind_row(struct statement *update, uint32_t issue, const struct issue_row *row) {
+  statement_bind_i64(update, 1, issue);
+  statement_bind_i64(update, 2, row->status);
+  statement_bind_i64(update, 3, row->substatus);
+  statement_bind_u64(update, 4, row->status_ns);
+  statement_bind_u64(update, 5, row->count);
+  statement_bind_u64(update, 6, row->first_seen_ns);
+  statement_bind_u64(update, 7, row->last_seen_ns);
+  statement_bind_i64(update, 8, row->stored);
+  statement_bind_i64(update, 9, row->first_row);
+  statement_bind_u64(update, 10, row->tags_overflow);
+}
+
+#define SET_ROW                                                                                                        \
+  "UPDATE issue SET status = ?2, substatus = ?3, status_ns = ?4, count = ?5, first_seen_ns = ?6, last_seen_ns = ?7, "  \
+  "stored = ?8, first_row = nullif(?9, 0), tags_overflow = ?10"
+
 void issue_rows_save(struct connection *connection, uint32_t issue, const struct issue_row *row) {
-  struct statement update = connection_statement(
-      connection, "UPDATE issue SET status = ?2, substatus = ?3, status_ns = ?4, count = ?5, first_seen_ns = ?6, "
-                  "last_seen_ns = ?7, stored = ?8, first_row = nullif(?9, 0), tags_overflow = ?10 WHERE id = ?1");
-  statement_bind_i64(&update, 1, issue);
-  statement_bind_i64(&update, 2, row->status);
-  statement_bind_i64(&update, 3, row->substatus);
-  statement_bind_u64(&update, 4, row->status_ns);
-  statement_bind_u64(&update, 5, row->count);
-  statement_bind_u64(&update, 6, row->first_seen_ns);
-  statement_bind_u64(&update, 7, row->last_seen_ns);
-  statement_bind_i64(&update, 8, row->stored);
-  statement_bind_i64(&update, 9, row->first_row);
-  statement_bind_u64(&update, 10, row->tags_overflow);
+  struct statement update = connection_statement(connection, SET_ROW " WHERE id = ?1");
+  bind_row(&update, issue, row);
   statement_run(&update);
 }
 
-void issue_rows_describe(struct connection *connection, uint32_t issue, const struct issue_event *event) {
-  struct statement update =
-      connection_statement(connection, "UPDATE issue SET title = ?2, type = ?3, value = ?4, culprit = ?5, level = ?6, "
-                                       "platform = ?7 WHERE id = ?1");
-  statement_bind_i64(&update, 1, issue);
-  statement_bind_text(&update, 2, event->title);
-  statement_bind_text(&update, 3, event->type);
-  statement_bind_text(&update, 4, event->value);
-  statement_bind_text(&update, 5, event->culprit);
-  statement_bind_text(&update, 6, event->level);
-  statement_bind_text(&update, 7, event->platform);
+void issue_rows_save_described(struct connection *connection, uint32_t issue, const struct issue_row *row,
+                               const struct issue_event *event) {
+  struct statement update = connection_statement(
+      connection,
+      SET_ROW ", title = ?11, type = ?12, value = ?13, culprit = ?14, level = ?15, platform = ?16 WHERE id = "
+              "?1");
+  bind_row(&update, issue, row);
+  statement_bind_text(&update, 11, event->title);
+  statement_bind_text(&update, 12, event->type);
+  statement_bind_text(&update, 13, event->value);
+  statement_bind_text(&update, 14, event->culprit);
+  statement_bind_text(&update, 15, event->level);
+  statement_bind_text(&update, 16, event->platform);
   statement_run(&update);
 }
 
@@ -119,25 +128,62 @@ int64_t issue_rows_insert_event(struct issue_rows *rows, struct connection *conn
   return connection_last_row(connection);
 }
 
+struct statement issue_rows_oldest(struct connection *connection, uint32_t issue, int64_t first_row, uint32_t max) {
+  struct statement select =
+      connection_statement(connection, "SELECT id, seen_ns FROM event WHERE issue_id = ?1 AND id <> ?2 "
+                                       "ORDER BY seen_ns, id LIMIT ?3");
+  statement_bind_i64(&select, 1, issue);
+  statement_bind_i64(&select, 2, first_row);
+  statement_bind_i64(&select, 3, max);
+  return select;
+}
+
+// The events that go, and nothing sorted or gathered on the way: the range is a piece of an index.
+#define OF_THOSE "event WHERE issue_id = ?1 AND seen_ns <= ?3 AND (seen_ns < ?3 OR id <= ?4) AND id <> ?2"
+
+static bool has_attachments(struct connection *connection) {
+  struct statement select = connection_statement(connection, "SELECT 1 FROM attachment LIMIT 1");
+  bool found = statement_step(&select);
+  statement_reset(&select);
+  return found;
+}
+
+static void run_over(struct connection *connection, const char *sql, uint32_t issue, int64_t first_row,
+                     const struct issue_rows_place *last) {
+  struct statement statement = connection_statement(connection, sql);
+  statement_bind_i64(&statement, 1, issue);
+  statement_bind_i64(&statement, 2, first_row);
+  statement_bind_u64(&statement, 3, last->seen_ns);
+  statement_bind_i64(&statement, 4, last->row);
+  statement_run(&statement);
+}
+
+uint32_t issue_rows_evict_until(struct connection *connection, uint32_t issue, int64_t first_row,
+                                const struct issue_rows_place *last) {
+  if (has_attachments(connection))
+    run_over(connection,
+             "DELETE FROM attachment WHERE (event_id, project_id) IN (SELECT event_id, project_id FROM " OF_THOSE ")",
+             issue, first_row, last);
+  run_over(connection, "DELETE FROM " OF_THOSE, issue, first_row, last);
+  return connection_status(connection) == STATUS_OK ? (uint32_t)connection_changes(connection) : 0;
+}
+
 uint32_t issue_rows_evict(struct connection *connection, uint32_t issue, uint32_t stored, int64_t first_row) {
   uint32_t others = stored - (first_row != 0 && stored > 0 ? 1 : 0);
   if (others <= ISSUE_EVENTS_MAX) return 0;
-  struct statement beside = connection_statement(
-      connection,
-      "DELETE FROM attachment WHERE (event_id, project_id) IN (SELECT event_id, project_id FROM event WHERE "
-      "issue_id = ?1 AND id <> ?2 ORDER BY seen_ns, id LIMIT ?3)");
-  statement_bind_i64(&beside, 1, issue);
-  statement_bind_i64(&beside, 2, first_row);
-  statement_bind_i64(&beside, 3, others - ISSUE_EVENTS_MAX);
-  statement_run(&beside);
-  struct statement evict =
-      connection_statement(connection, "DELETE FROM event WHERE id IN (SELECT id FROM event WHERE issue_id = ?1 AND "
-                                       "id <> ?2 ORDER BY seen_ns, id LIMIT ?3)");
-  statement_bind_i64(&evict, 1, issue);
-  statement_bind_i64(&evict, 2, first_row);
-  statement_bind_i64(&evict, 3, others - ISSUE_EVENTS_MAX);
-  statement_run(&evict);
-  return connection_status(connection) == STATUS_OK ? (uint32_t)connection_changes(connection) : 0;
+  struct issue_rows_place last = {0};
+  struct statement oldest = issue_rows_oldest(connection, issue, first_row, others - ISSUE_EVENTS_MAX);
+  while (statement_step(&oldest))
+    last = (struct issue_rows_place){.row = statement_i64(&oldest, 0), .seen_ns = statement_u64(&oldest, 1)};
+  return last.row != 0 ? issue_rows_evict_until(connection, issue, first_row, &last) : 0;
+}
+
+void issue_rows_delete_beside(struct connection *connection, const struct issue_event *event) {
+  struct statement delete =
+      connection_statement(connection, "DELETE FROM attachment WHERE event_id = ?1 AND project_id = ?2");
+  statement_bind_blob(&delete, 1, slice_make(event->event_id, ISSUE_EVENT_ID_BYTES));
+  statement_bind_i64(&delete, 2, event->project);
+  statement_run(&delete);
 }
 
 void issue_rows_add_hour(struct connection *connection, uint32_t issue, uint64_t hour, int64_t part, uint32_t count) {

@@ -11,7 +11,7 @@
 #include "base/hash.h"
 #include "base/table.h"
 
-#define PAIRS_MAX        8192
+#define PAIRS_MAX        16384
 #define KEYS_MAX         512
 #define KNOWN_VALUES_MAX 500 // services, environments
 

@@ -285,24 +285,56 @@ static int64_t part_row(const struct apply *apply, const struct item *item) {
   return part->row;
 }
 
-// Inserts the newest events of the run, and the one that made the issue; returns how many.
-static uint32_t write_events(const struct apply *apply, const struct delta *delta, const struct item *items,
-                             uint32_t count, int64_t *first_row) {
+// The issue keeps ISSUE_EVENTS_MAX events beside its first one: the oldest of those that are stored and of the new ones
+// in `items` go, stored ones before new ones of the same time. Returns how many new ones; stored ones are deleted. It
+// is done before the new ones are inserted, so that these lie where the old ones lay.
+static uint32_t make_room(const struct apply *apply, uint32_t issue, struct issue_row *row, const struct item *items,
+                          uint32_t count) {
+  uint32_t others = row->stored - (row->first_row != 0 && row->stored > 0 ? 1 : 0);
+  if (others + count <= ISSUE_EVENTS_MAX) return 0;
+  uint32_t excess = others + count - ISSUE_EVENTS_MAX, passed = 0;
+  struct issue_rows_place last = {0};
+  struct statement oldest = issue_rows_oldest(apply->connection, issue, row->first_row, excess);
+  bool is_row = statement_step(&oldest);
+  for (; excess > 0 && passed < count; excess--) {
+    if (!is_row || statement_u64(&oldest, 1) > items[passed].seen_ns) {
+      passed++;
+      continue;
+    }
+    last = (struct issue_rows_place){.row = statement_i64(&oldest, 0), .seen_ns = statement_u64(&oldest, 1)};
+    is_row = statement_step(&oldest);
+  }
+  statement_reset(&oldest);
+  if (last.row == 0) return passed;
+  uint32_t evicted = issue_rows_evict_until(apply->connection, issue, row->first_row, &last);
+  row->stored -= evicted;
+  apply->result->stored_change -= (int64_t)evicted;
+  return passed;
+}
+
+// Inserts the newest events of the run, and the one that made the issue, and deletes what they push out.
+static void write_events(const struct apply *apply, const struct delta *delta, struct issue_row *row,
+                         const struct item *items, uint32_t count) {
   uint32_t first = 0; // the one that came first, wherever its own clock puts it
   for (uint32_t i = 1; i < count; i++) {
     if (items[i].index < items[first].index) first = i;
   }
   uint32_t from = count > ISSUE_EVENTS_MAX ? count - ISSUE_EVENTS_MAX : 0;
-  uint32_t written = 0;
+  uint32_t passed = delta->made ? 0 : make_room(apply, delta->issue, row, items + from, count - from);
   for (uint32_t i = 0; i < count; i++) {
     bool is_first = delta->made && i == first;
     if (i < from && !is_first) continue;
-    int64_t row = issue_rows_insert_event(&apply->writer->rows, apply->connection, delta->issue,
-                                          part_row(apply, &items[i]), &apply->batch->events[items[i].index]);
-    if (is_first) *first_row = row;
-    written++;
+    struct issue_event *event = &apply->batch->events[items[i].index];
+    int64_t part = part_row(apply, &items[i]);
+    if (i - from < passed) {
+      issue_rows_delete_beside(apply->connection, event);
+      continue;
+    }
+    int64_t event_row = issue_rows_insert_event(&apply->writer->rows, apply->connection, delta->issue, part, event);
+    if (is_first) row->first_row = event_row;
+    row->stored++;
+    apply->result->stored_change++;
   }
-  return written;
 }
 
 static void write_hours(const struct apply *apply, uint32_t issue, const struct item *items, uint32_t count) {
@@ -331,10 +363,7 @@ static void write_issue(const struct apply *apply, const struct item *items, uin
     issue_tags_count(apply->writer->tags, event);
     if (event->received_ns > received_ns) received_ns = event->received_ns;
   }
-  uint32_t written = write_events(apply, delta, items, count, &row.first_row);
-  uint32_t evicted = issue_rows_evict(apply->connection, delta->issue, row.stored + written, row.first_row);
-  row.stored += written - evicted;
-  apply->result->stored_change += (int64_t)written - (int64_t)evicted;
+  write_events(apply, delta, &row, items, count);
   row.tags_overflow += issue_tags_write(apply->writer->tags, apply->connection, delta->issue);
   write_hours(apply, delta->issue, items, count);
   if (items[count - 1].seen_ns / ISSUE_ROWS_HOUR_NS > row.last_seen_ns / ISSUE_ROWS_HOUR_NS)
@@ -351,9 +380,12 @@ static void write_issue(const struct apply *apply, const struct item *items, uin
   if (items[0].seen_ns < row.first_seen_ns) row.first_seen_ns = items[0].seen_ns;
   bool newer = items[count - 1].seen_ns >= row.last_seen_ns;
   if (newer) row.last_seen_ns = items[count - 1].seen_ns;
-  issue_rows_save(apply->connection, delta->issue, &row);
-  if (newer && !delta->overflow)
-    issue_rows_describe(apply->connection, delta->issue, &apply->batch->events[items[count - 1].index]);
+  if (newer && !delta->overflow) {
+    const struct issue_event *newest = &apply->batch->events[items[count - 1].index];
+    issue_rows_save_described(apply->connection, delta->issue, &row, newest);
+  } else {
+    issue_rows_save(apply->connection, delta->issue, &row);
+  }
 }
 
 void issue_writer_apply(struct issue_writer *writer, struct connection *connection, struct issue_memory *memory,

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/block.h"
 #include "base/decompress.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -79,7 +80,7 @@ static void make_sample(struct bench *bench, struct event_digest *digest, struct
   struct record_facts facts;
   must(record_facts_decode(record.section, &facts), &error);
   buffer_append_slice(&sample->section, facts.more);
-  must(compress_zstd(record.body, &sample->body), &error);
+  must(block_compress(BLOCK_FAST, record.body, &sample->body), &error);
   sample->raw_bytes = record.body.len;
   buffer_finish(&text);
 }

@@ -36,6 +36,7 @@ struct fixture {
   struct database *database;
   struct issue_store *issues;
   struct inbox *inbox;
+  const struct clock *clock; // of the inbox; NULL: the system's
   uint64_t appended;
   uint64_t retention_ns;
 };
@@ -72,7 +73,7 @@ static inline void start(struct fixture *fixture) {
                                   .grouping = fixture->grouping,
                                   .attempt_path = fixture->attempt_path,
                                   .retention_ns = fixture->retention_ns,
-                                  .clock = clock_system(),
+                                  .clock = fixture->clock ? fixture->clock : clock_system(),
                                   .metrics = fixture->metrics};
   if (inbox_start(&options, &fixture->inbox, &error) != STATUS_OK) fail_msg("%s", error.text);
 }

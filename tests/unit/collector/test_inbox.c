@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What goes in as OTLP or as SDK events must come out as issues, once.
+#include "collector/inbox_pace.h"
 #include "tests/unit/collector/inbox_thread_fixture.h"
 
 static void an_exception_becomes_an_issue(void **state) {
@@ -222,6 +223,34 @@ static void every_event_of_an_sdk_has_a_service(void **state) {
 
 #define INBOX_TEST(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void append_numbered(struct fixture *fixture, uint32_t project, unsigned number) {
+  char json[200];
+  snprintf(json, sizeof json, "{\"event_id\":\"%032x\",\"message\":\"project %u\"}", number, project);
+  append_digested_to(fixture, project, json);
+}
+
+// The inbox's clock goes on by a millisecond with each event of the flood, so that a batch of it would be written after
+// INBOX_PACE_VISIBLE_NS, some 700 of them. The other project's event does not wait for that.
+static void the_flood_of_one_project_does_not_hold_up_another(void **state) {
+  struct fixture *fixture = *state;
+  struct clock_fake clock;
+  clock_fake_init(&clock, clock_wall_ns(clock_system()));
+  fixture->clock = &clock.clock;
+  unsigned number = 0, waited_ms = 0;
+  while (number < 2 * INBOX_PACE_FLOOD) append_numbered(fixture, 1, ++number);
+  append_numbered(fixture, 2, ++number);
+  start(fixture);
+  while (ask(fixture, "SELECT count(*) FROM event WHERE project_id = 2") == 0 && waited_ms < 600) {
+    append_numbered(fixture, 1, ++number);
+    clock_fake_add(&clock, NS_PER_MS);
+    waited_ms++;
+  }
+  assert_in_range(waited_ms, 0, 599);
+  // And the flood's events that were read before it are there with it: one transaction, one cursor.
+  assert_true(ask(fixture, "SELECT count FROM issue WHERE project_id = 1") >= 2 * INBOX_PACE_FLOOD);
+  stop(fixture);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       INBOX_TEST(an_exception_becomes_an_issue),
@@ -235,6 +264,7 @@ int main(void) {
       INBOX_TEST(items_of_many_records_fill_many_batches),
       INBOX_TEST(a_record_may_hold_more_errors_than_a_batch),
       INBOX_TEST(old_events_expire),
+      INBOX_TEST(the_flood_of_one_project_does_not_hold_up_another),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// When a batch of the inbox is written: at low load, in a flood, and when a second project is in it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include "collector/inbox_pace.h"
+
+#define START_NS (1000 * NS_PER_S)
+#define A        1
+#define B        2
+
+// A record of one event is read at `now_ns`.
+static void read_event(struct inbox_pace *pace, uint32_t project, uint64_t now_ns) {
+  inbox_pace_read(pace, now_ns);
+  if (pace->events == 0) inbox_pace_begin(pace, now_ns);
+  inbox_pace_event(pace, project);
+}
+
+static struct inbox_pace begun(void) {
+  struct inbox_pace pace;
+  inbox_pace_init(&pace, START_NS);
+  return pace;
+}
+
+// The events of a flood, one a millisecond; returns when the last was read.
+static uint64_t flood(struct inbox_pace *pace, uint32_t events, uint64_t from_ns) {
+  for (uint32_t i = 0; i < events; i++) read_event(pace, A, from_ns + i * NS_PER_MS);
+  return from_ns + (events - 1) * NS_PER_MS;
+}
+
+static void a_lone_event_waits_a_moment(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  read_event(&pace, A, START_NS + 5);
+  assert_int_equal(inbox_pace_due(&pace, true), START_NS + 5 + INBOX_PACE_WAIT_NS);
+  assert_int_equal(inbox_pace_due(&pace, false), START_NS + 5 + INBOX_PACE_BUSY_NS);
+  read_event(&pace, A, START_NS + 15 * NS_PER_MS); // another one does not put it off
+  assert_int_equal(inbox_pace_due(&pace, true), START_NS + 5 + INBOX_PACE_WAIT_NS);
+}
+
+static void a_flood_is_written_within_a_second(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  inbox_pace_looked(&pace, START_NS);
+  uint64_t last_ns = flood(&pace, INBOX_PACE_FLOOD, START_NS);
+  assert_int_equal(inbox_pace_due(&pace, false), START_NS + INBOX_PACE_VISIBLE_NS);
+  assert_true(INBOX_PACE_VISIBLE_NS < NS_PER_S);
+  // It pauses for a moment only; when it ends the batch is written.
+  assert_int_equal(inbox_pace_due(&pace, true), last_ns + INBOX_PACE_WAIT_NS);
+}
+
+static void few_events_are_no_flood(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  flood(&pace, INBOX_PACE_FLOOD - 1, START_NS);
+  assert_int_equal(inbox_pace_due(&pace, false), START_NS + INBOX_PACE_BUSY_NS);
+}
+
+// What came while a batch was written waited all that time, and waits again for the next writing.
+static void writing_counts_in_what_an_event_waits(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  uint64_t began_ns = START_NS + 700 * NS_PER_MS, ended_ns = began_ns + 150 * NS_PER_MS;
+  flood(&pace, 100, START_NS);
+  inbox_pace_wrote(&pace, began_ns, ended_ns);
+  pace.events = 0;
+  flood(&pace, 100, ended_ns + NS_PER_MS);
+  uint64_t due_ns = inbox_pace_due(&pace, false);
+  assert_int_equal(due_ns, began_ns + INBOX_PACE_VISIBLE_NS - 150 * NS_PER_MS);
+  // Where the journal was read to its end since, nothing waited longer than since then.
+  inbox_pace_looked(&pace, ended_ns + 50 * NS_PER_MS);
+  pace.events = 0;
+  flood(&pace, 100, ended_ns + 51 * NS_PER_MS);
+  assert_int_equal(inbox_pace_due(&pace, false), ended_ns + 50 * NS_PER_MS + INBOX_PACE_VISIBLE_NS - 150 * NS_PER_MS);
+}
+
+// However slow the disk, a flood's batch has time to grow: small ones would make it slower.
+static void a_slow_disk_does_not_make_batches_small(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  inbox_pace_wrote(&pace, START_NS, START_NS + 10 * NS_PER_S);
+  inbox_pace_looked(&pace, START_NS + 10 * NS_PER_S);
+  flood(&pace, 100, START_NS + 10 * NS_PER_S);
+  assert_true(inbox_pace_due(&pace, false) >= START_NS + 10 * NS_PER_S + 300 * NS_PER_MS);
+}
+
+static void another_project_does_not_wait_for_a_flood(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  uint64_t last_ns = flood(&pace, 300, START_NS), b_ns = last_ns + NS_PER_MS;
+  read_event(&pace, B, b_ns);
+  // Its batch's time was over already by the measure of one that is no flood.
+  assert_true(inbox_pace_due(&pace, false) <= b_ns + INBOX_PACE_MIXED_NS);
+  assert_true(inbox_pace_due(&pace, true) <= b_ns + INBOX_PACE_MIXED_NS);
+  // The flood goes on, and puts nothing off.
+  uint64_t due_ns = inbox_pace_due(&pace, false);
+  flood(&pace, 300, b_ns + NS_PER_MS);
+  read_event(&pace, B, b_ns + 5 * NS_PER_MS);
+  assert_int_equal(inbox_pace_due(&pace, false), due_ns);
+}
+
+static void a_mixed_batch_waits_ten_milliseconds(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  read_event(&pace, B, START_NS);
+  read_event(&pace, A, START_NS + 2 * NS_PER_MS);
+  assert_int_equal(inbox_pace_due(&pace, false), START_NS + 2 * NS_PER_MS + INBOX_PACE_MIXED_NS);
+  assert_int_equal(inbox_pace_due(&pace, true), START_NS + 2 * NS_PER_MS + INBOX_PACE_MIXED_NS);
+  flood(&pace, 500, START_NS + 3 * NS_PER_MS); // many events do not make it a flood
+  assert_int_equal(inbox_pace_due(&pace, false), START_NS + 2 * NS_PER_MS + INBOX_PACE_MIXED_NS);
+}
+
+static void the_next_batch_is_judged_anew(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  read_event(&pace, A, START_NS);
+  read_event(&pace, B, START_NS + NS_PER_MS);
+  inbox_pace_wrote(&pace, START_NS + 12 * NS_PER_MS, START_NS + 13 * NS_PER_MS);
+  pace.events = 0;
+  flood(&pace, 100, START_NS + 20 * NS_PER_MS);
+  assert_true(inbox_pace_due(&pace, false) > START_NS + 500 * NS_PER_MS);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(a_lone_event_waits_a_moment),
+      cmocka_unit_test(a_flood_is_written_within_a_second),
+      cmocka_unit_test(few_events_are_no_flood),
+      cmocka_unit_test(writing_counts_in_what_an_event_waits),
+      cmocka_unit_test(a_slow_disk_does_not_make_batches_small),
+      cmocka_unit_test(another_project_does_not_wait_for_a_flood),
+      cmocka_unit_test(a_mixed_batch_waits_ten_milliseconds),
+      cmocka_unit_test(the_next_batch_is_judged_anew),
+  };
+  return cmocka_run_group_tests(tests, NULL, NULL);
+}
