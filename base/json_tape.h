@@ -14,7 +14,8 @@ extern "C" {
 #define JSON_TAPE_MARK_SHIFT 56
 #define JSON_TAPE_REPLACED   'R'
 
-extern const uint8_t json_tape_types[256]; // enum json_type by mark
+extern const uint8_t json_tape_types[256];   // enum json_type by mark
+extern const uint8_t json_tape_lengths[256]; // in words; 0: the word says where the value ends
 
 // The text of a value that was replaced.
 struct slice json_tape_replaced(struct json_value value);
@@ -33,16 +34,9 @@ static inline struct slice json_tape_string(const struct json_tape *tape, uint64
 
 // The index behind the value at `index`.
 static inline uint64_t json_tape_behind(const struct json_tape *tape, uint64_t index) {
-  uint64_t word = tape->words[index];
-  switch (json_tape_mark(word)) {
-  case '{':
-  case '[':
-  case JSON_TAPE_REPLACED: return word & UINT32_MAX;
-  case 'l':
-  case 'u':
-  case 'd': return index + 2;
-  default: return index + 1;
-  }
+  const uint64_t word = tape->words[index];
+  const uint8_t words = json_tape_lengths[word >> JSON_TAPE_MARK_SHIFT];
+  return words > 0 ? index + words : word & UINT32_MAX;
 }
 
 static inline enum json_type json_type_of(struct json_value value) {

@@ -36,12 +36,22 @@ static void append_control(struct buffer *out, uint8_t byte) {
   }
 }
 
-// Is one of eight bytes below 0x20, above 0x7e, a quote or a backslash? Subtracting and XOR-ing move each of these into
-// the byte's top bit.
-static inline bool has_special(const uint8_t *from) {
-  static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+static inline uint64_t eight(const uint8_t *from) {
   uint64_t word;
   memcpy(&word, from, sizeof word);
+  return word;
+}
+
+static inline uint64_t four(const uint8_t *from) {
+  uint32_t word;
+  memcpy(&word, from, sizeof word);
+  return word;
+}
+
+// Is one of eight bytes below 0x20, above 0x7e, a quote or a backslash? Subtracting and XOR-ing move each of these into
+// the byte's top bit.
+static inline bool has_special(uint64_t word) {
+  static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
   uint64_t quote = word ^ (ones * '"'), backslash = word ^ (ones * '\\');
   return (((word - ones * 0x20) | (word + ones) | (quote - ones) | (backslash - ones) | word) & tops) != 0;
 }
@@ -49,7 +59,7 @@ static inline bool has_special(const uint8_t *from) {
 // How many bytes from `at` on stand for themselves.
 static size_t plain_run(struct slice text, size_t at) {
   size_t run = at;
-  while (run + 8 <= text.len && !has_special(text.ptr + run)) run += 8;
+  while (run + 8 <= text.len && !has_special(eight(text.ptr + run))) run += 8;
   while (run < text.len && is_plain(text.ptr[run])) run++;
   return run - at;
 }
@@ -64,25 +74,29 @@ static inline block copy_block(uint8_t *to, const uint8_t *from) {
   return (block)(bytes - 0x20 > 0x5E) | (block)(bytes == '"') | (block)(bytes == '\\');
 }
 
+static inline bool is_zero(block bytes) {
+  uint64_t halves[2];
+  memcpy(halves, &bytes, sizeof halves);
+  return (halves[0] | halves[1]) == 0;
+}
+
 // Copies len < 16 bytes: in two halves that may overlap.
 static inline bool copy_short(uint8_t *to, const uint8_t *from, size_t len) {
   if (len >= 8) {
     memcpy(to, from, 8);
     memcpy(to + len - 8, from + len - 8, 8);
-    return !has_special(to) && !has_special(to + len - 8);
+    return !has_special(eight(to)) && !has_special(eight(to + len - 8));
   }
-  uint8_t both[8] = "aaaaaaaa";
   if (len >= 4) {
-    memcpy(both, from, 4);
-    memcpy(both + 4, from + len - 4, 4);
-    memcpy(to, both, 4);
-    memcpy(to + len - 4, both + 4, 4);
-  } else if (len > 0) {
-    both[0] = to[0] = from[0];
-    both[1] = to[len / 2] = from[len / 2];
-    both[2] = to[len - 1] = from[len - 1];
+    memcpy(to, from, 4);
+    memcpy(to + len - 4, from + len - 4, 4);
+    return !has_special(four(to) << 32 | four(to + len - 4));
   }
-  return !has_special(both);
+  if (len == 0) return true;
+  to[0] = from[0];
+  to[len / 2] = from[len / 2];
+  to[len - 1] = from[len - 1];
+  return is_plain(from[0]) && is_plain(from[len / 2]) && is_plain(from[len - 1]);
 }
 
 // Copies the text; true when it stands for itself.
@@ -91,12 +105,11 @@ static inline bool copy_plain(uint8_t *to, struct slice text) {
   const size_t last = text.len - sizeof(block);
   block special = copy_block(to + last, text.ptr + last);
   for (size_t i = 0; i < last; i += sizeof(block)) special |= copy_block(to + i, text.ptr + i);
-  uint64_t halves[2];
-  memcpy(halves, &special, sizeof halves);
-  return (halves[0] | halves[1]) == 0;
+  return is_zero(special);
 }
 
-static void append_escaped(struct buffer *out, struct slice text) {
+// Not inline: it is rare, and would make room on the stack where nearly all strings need none.
+__attribute__((noinline)) static void append_escaped(struct buffer *out, struct slice text) {
   size_t written = 0;
   for (size_t at = plain_run(text, 0); at < text.len; at += plain_run(text, at)) {
     bool valid = true;
@@ -315,8 +328,43 @@ static void append_scalar(struct buffer *out, struct json_value value) {
   }
 }
 
+// Like append_string, of a string of the tape, behind which there are bytes that may be read: whole blocks are copied,
+// and what of the last one is not in the string is not looked at.
+static inline void append_parsed(struct buffer *out, bool comma, struct slice text, bool colon) {
+  static const block places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  static_assert(sizeof(block) <= JSON_STRING_PADDING, "the last block may be read");
+  if (out->capacity - out->len < text.len + 2 + sizeof(block) + 2) {
+    append_string(out, comma, text, colon);
+    return;
+  }
+  uint8_t *to = out->ptr + out->len;
+  *to = ',';
+  to += comma;
+  *to++ = '"';
+  block special = {0};
+  size_t left = text.len;
+  for (; left > sizeof(block); left -= sizeof(block), to += sizeof(block), text.ptr += sizeof(block)) {
+    special |= copy_block(to, text.ptr);
+  }
+  special |= copy_block(to, text.ptr) & (block)(places < (uint8_t)left);
+  if (!is_zero(special)) {
+    append_string(out, comma, slice_make(text.ptr - (text.len - left), text.len), colon);
+    return;
+  }
+  to += left;
+  *to++ = '"';
+  *to = ':';
+  to += colon;
+  out->len = (size_t)(to - out->ptr);
+}
+
+static inline void append_mark(struct buffer *out, bool comma, char mark) {
+  if (comma) buffer_append_byte(out, ',');
+  buffer_append_byte(out, (uint8_t)mark);
+}
+
 void json_write_value(struct buffer *out, struct json_value value) {
-  bool objects[JSON_DEPTH_MAX + 2]; // of the open containers, the innermost at `depth`; [0] is the value itself
+  bool objects[JSON_DEPTH_MAX + 2]; // of the open containers, the innermost at `depth`; [0] is around the value
   size_t depth = 0;
   bool comma = false, key = false; // is a comma due; is what comes a key
   objects[0] = false;
@@ -327,28 +375,28 @@ void json_write_value(struct buffer *out, struct json_value value) {
   const struct json_tape *tape = value.document;
   const uint64_t end = json_tape_behind(tape, value.index);
   while (value.index < end) {
-    const char mark = json_tape_mark(tape->words[value.index]);
-    if (mark == '}' || mark == ']') {
-      buffer_append_byte(out, (uint8_t)mark);
+    const uint64_t word = tape->words[value.index];
+    const char mark = json_tape_mark(word);
+    if (mark == '"') {
+      append_parsed(out, comma, json_tape_string(tape, word), key);
+    } else if (mark == '{' || mark == '[') {
+      ASSERT(depth + 1 < sizeof objects / sizeof *objects);
+      append_mark(out, comma, mark);
+      objects[++depth] = key = mark == '{';
+      comma = false;
       value.index++;
-      comma = true;
-      key = objects[--depth];
       continue;
-    }
-    if (mark == '"' || mark == JSON_TAPE_REPLACED) {
-      append_string(out, comma, json_string(value), key);
+    } else if (mark == '}' || mark == ']') {
+      append_mark(out, false, mark);
+      key = objects[--depth];
+      comma = true;
+      value.index++;
+      continue;
+    } else if (mark == JSON_TAPE_REPLACED) {
+      append_string(out, comma, json_string(value), false);
     } else {
       if (comma) buffer_append_byte(out, ',');
-      if (mark != '{' && mark != '[') append_scalar(out, value);
-    }
-    if (mark == '{' || mark == '[') {
-      ASSERT(depth + 1 < sizeof objects / sizeof *objects);
-      buffer_append_byte(out, (uint8_t)mark);
-      value.index++;
-      objects[++depth] = mark == '{';
-      comma = false;
-      key = mark == '{';
-      continue;
+      append_scalar(out, value);
     }
     value.index = json_tape_behind(tape, value.index);
     comma = !key;
@@ -361,3 +409,4 @@ const uint8_t json_tape_types[256] = {
     ['l'] = JSON_I64,   ['u'] = JSON_U64,    ['d'] = JSON_DOUBLE, ['t'] = JSON_BOOL,
     ['f'] = JSON_BOOL,
 };
+const uint8_t json_tape_lengths[256] = {['"'] = 1, ['t'] = 1, ['f'] = 1, ['n'] = 1, ['l'] = 2, ['u'] = 2, ['d'] = 2};
