@@ -8,21 +8,17 @@
 // file names of frames, the value of an exception, the User-Agent header. The user an event names by id, e-mail or name
 // is kept: that is what an issue page shows; only their IP address goes when it is asked for.
 //
-// Changes are noted in a tree of marks, one node for each part of the path that leads to a change, made only then. At
-// the end the tree is merged into the `_meta` the SDK had sent.
+// Changes are noted as marks (scrub_meta.c), which the path that leads to a change is made for only then.
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "processor/scrub_internal.h"
+#include "processor/scrub_meta.h"
 
 #define DEPTH_MAX   (JSON_DEPTH_MAX + 2)
-#define MARKS_MAX   (SCRUB_EVENT_MARKS_MAX * 4)
 #define NUMBER_TEXT 32
 #define TEXT_MAX    (16u << 20)
-#define MERGE_MAX   (1u << 20) // comparisons of members of the old _meta with marks; what is beyond is not taken over
 #define CARD_MIN    INT64_C(100000000000000) // a number of 15 digits
-#define REMARKS_MAX 64 // members, and entries of "rem", taken over of what the SDK said of one value
 
 enum place {
   LEFT,
@@ -136,39 +132,38 @@ static const struct step steps[][STEPS_MAX] = {
               KEY("user_agent.original", LEFT), ELSE(FREE)},
 };
 
+// Steps are found by the length of their key: the first one of that length, and from each one the next.
 void scrub_event_compile(struct scrub *scrub) {
-  static_assert(SDK < SCRUB_PLACES_MAX, "every place is known");
+  static_assert(SDK < SCRUB_PLACES_MAX && STEPS_MAX <= SCRUB_STEPS_MAX, "every place is known");
+  struct scrub_steps *found = &scrub->steps;
+  memset(found, SCRUB_NO_STEP, sizeof(*found));
   for (size_t place = 0; place < sizeof(steps) / sizeof(steps[0]); place++) {
-    const struct step *step = steps[place];
-    for (; step->key; step++) scrub->known_lengths[place] |= UINT64_C(1) << (step->key_len & 63);
-    scrub->others[place] = (uint8_t)step->to;
+    uint8_t count = 0;
+    while (steps[place][count].key) count++;
+    found->otherwise[place] = (uint8_t)steps[place][count].to;
+    while (count-- > 0) {
+      uint8_t *first = &found->first[place][steps[place][count].key_len % SCRUB_STEP_LENGTHS];
+      found->next[place][count] = *first;
+      *first = count;
+    }
   }
 }
 
 static inline enum place place_of(const struct scrub *scrub, enum place from, struct slice key) {
-  if (!(scrub->known_lengths[from] >> (key.len & 63) & 1)) return (enum place)scrub->others[from];
-  const struct step *step = steps[from];
-  for (; step->key; step++) {
-    if (key.len != step->key_len || ((key.ptr[0] ^ (uint8_t)step->key[0]) & 0xDF)) continue;
-    if (slice_equal_ignore_case(key, slice_make(step->key, step->key_len))) break;
+  const struct scrub_steps *found = &scrub->steps;
+  uint8_t i = found->first[from][key.len % SCRUB_STEP_LENGTHS];
+  for (; i != SCRUB_NO_STEP; i = found->next[from][i]) {
+    const struct slice known = slice_make(steps[from][i].key, steps[from][i].key_len);
+    if (key.len != known.len || ((key.ptr[0] ^ known.ptr[0]) & 0xDF)) continue;
+    if (slice_equal(key, known) || slice_equal_ignore_case(key, known)) return steps[from][i].to;
   }
-  return step->to;
+  return (enum place)found->otherwise[from];
 }
 
 // Are the names in this place the application's?
 static inline bool judges_keys(enum place place) {
   return (1u << FREE | 1u << HEADERS | 1u << COOKIES | 1u << QUERY) >> place & 1;
 }
-
-// --- marks ----------------------------------------------------------------------------------------------------------
-
-struct mark {
-  struct slice key; // NULL ptr: the element `index` of an array
-  uint32_t index;
-  uint32_t first_child, next; // 0: none
-  const char *rule;           // NULL: only on the way
-  bool removed;
-};
 
 struct open {
   struct json_iter iter;
@@ -177,7 +172,7 @@ struct open {
   struct slice key; // of the member that is being read
   uint32_t index;   // of the element that is being read
   uint32_t next_index;
-  uint32_t mark;     // node of this container, 0: none yet
+  uint32_t mark;     // of this container, 0: none yet
   bool is_pair;      // [name, value]
   bool value_goes;   // its name is sensitive
   bool is_named;     // {"key": name, "value": …}, the same
@@ -190,178 +185,27 @@ struct walk {
   struct buffer text;
   enum status status; // the first failure
   bool notes;
-  struct mark *marks; // [0] is the root
-  uint32_t mark_count, mark_capacity;
+  struct scrub_meta meta;
   bool changed;
   struct open open[DEPTH_MAX];
   uint32_t depth;
 };
 
-static void reserve_marks(struct walk *walk) {
-  if (walk->mark_count < walk->mark_capacity) return;
-  walk->mark_capacity = walk->mark_capacity ? walk->mark_capacity * 2 : 64;
-  walk->marks = realloc(walk->marks, walk->mark_capacity * sizeof(struct mark));
-  ASSERT(walk->marks);
-}
-
-static uint32_t add_mark(struct walk *walk, uint32_t parent, const struct open *container) {
-  if (walk->mark_count == MARKS_MAX) return UINT32_MAX;
-  reserve_marks(walk);
-  struct mark *mark = &walk->marks[walk->mark_count];
-  *mark = (struct mark){.index = container->index, .next = walk->marks[parent].first_child};
-  if (container->is_object) mark->key = container->key;
-  if (container->is_object && !mark->key.ptr) mark->key = SLICE_LITERAL("");
-  walk->marks[parent].first_child = walk->mark_count;
-  return walk->mark_count++;
-}
-
 // Notes that the value being read in the innermost container was changed.
 static void note(struct walk *walk, const char *rule, bool removed) {
   walk->changed = true;
   if (!walk->notes || walk->depth == 0) return;
-  if (!walk->marks) {
-    reserve_marks(walk);
-    walk->marks[walk->mark_count++] = (struct mark){.rule = NULL};
-  }
-  for (uint32_t i = 1; i < walk->depth; i++) {
-    if (walk->open[i].mark) continue;
-    uint32_t made = add_mark(walk, walk->open[i - 1].mark, &walk->open[i - 1]);
-    if (made == UINT32_MAX) return;
-    walk->open[i].mark = made;
-  }
-  uint32_t leaf = add_mark(walk, walk->open[walk->depth - 1].mark, &walk->open[walk->depth - 1]);
-  if (leaf == UINT32_MAX) return;
-  walk->marks[leaf].rule = rule;
-  walk->marks[leaf].removed = removed;
-}
-
-static void write_rem(struct json_writer *writer, const struct mark *mark, struct json_value old) {
-  struct json_iter iter = json_iterate(old);
-  struct json_value entry;
-  bool is_array = json_type_of(old) == JSON_ARRAY;
-  json_key(writer, "rem");
-  json_begin_array(writer);
-  for (uint32_t i = 0; i < REMARKS_MAX && is_array && json_array_next(&iter, &entry); i++) {
-    json_write_parsed(writer, entry);
-  }
-  json_begin_array(writer);
-  json_write_cstr(writer, mark->rule);
-  json_write_cstr(writer, mark->removed ? "x" : "s");
-  json_end_array(writer);
-  json_end_array(writer);
-}
-
-// The member "" of a node: what the SDK said there, and the mark.
-static void write_own(struct json_writer *writer, const struct mark *mark, struct json_value old) {
-  struct json_value own = json_get(old, "");
-  struct json_iter iter = json_iterate(own);
-  struct slice key;
-  struct json_value value;
-  if (!mark->rule) {
-    if (!json_is_present(own)) return;
-    json_key(writer, "");
-    json_write_parsed(writer, own);
-    return;
-  }
-  json_key(writer, "");
-  json_begin_object(writer);
-  struct json_value rem = {0};
-  bool is_object = json_type_of(own) == JSON_OBJECT;
-  for (uint32_t i = 0; i < REMARKS_MAX && is_object && json_object_next(&iter, &key, &value); i++) {
-    if (slice_equal_cstr(key, "rem")) {
-      rem = value;
-      continue;
-    }
-    json_key_slice(writer, key);
-    json_write_parsed(writer, value);
-  }
-  write_rem(writer, mark, rem);
-  json_end_object(writer);
-}
-
-static struct slice mark_key(const struct mark *mark, char *to) {
-  if (mark->key.ptr) return mark->key;
-  return slice_make(to, (size_t)snprintf(to, NUMBER_TEXT, "%u", mark->index));
-}
-
-// Keys of elements are compared as numbers; UINT64_MAX for a key that is not written like one.
-static uint64_t number_of(struct slice key) {
-  uint64_t number;
-  bool is_number = slice_to_u64(key, &number) && (key.len == 1 || key.ptr[0] != '0');
-  return is_number ? number : UINT64_MAX;
-}
-
-static bool stands_at(const struct mark *mark, struct slice key, uint64_t number) {
-  return mark->key.ptr ? slice_equal(mark->key, key) : mark->index == number;
-}
-
-// Members of the old node that no mark stands at.
-static void write_others(const struct walk *walk, struct json_writer *writer, uint32_t node, struct json_value old) {
-  struct json_iter iter = json_iterate(old);
-  struct slice key;
-  struct json_value value;
-  while (json_type_of(old) == JSON_OBJECT && json_object_next(&iter, &key, &value)) {
-    bool known = key.len == 0;
-    const uint64_t number = number_of(key);
-    for (uint32_t m = walk->marks[node].first_child; m && !known; m = walk->marks[m].next) {
-      known = stands_at(&walk->marks[m], key, number);
-    }
-    if (known) continue;
-    json_key_slice(writer, key);
-    json_write_parsed(writer, value);
-  }
-}
-
-// The old node when merging it with the marks below `node` is within what is left to compare, else no value: who sends
-// both, members and what is to be scrubbed, in great number does not decide how long it takes.
-static struct json_value affordable(const struct walk *walk, uint32_t node, struct json_value old, uint64_t *left) {
-  struct json_iter iter = json_iterate(old);
-  struct slice key;
-  struct json_value value;
-  uint64_t each = 2; // to look for "", and to write
-  for (uint32_t m = walk->marks[node].first_child; m; m = walk->marks[m].next) each += 2; // is it there, and it there
-  while (json_type_of(old) == JSON_OBJECT && json_object_next(&iter, &key, &value)) {
-    if (*left < each) {
-      *left = 0;
-      return (struct json_value){0};
-    }
-    *left -= each;
-  }
-  return old;
-}
-
-static void write_meta(const struct walk *walk, struct json_value old, struct json_writer *writer) {
-  struct {
-    uint32_t child; // next one to write
-    struct json_value old;
-  } stack[DEPTH_MAX];
-  uint32_t depth = 1;
-  char number[NUMBER_TEXT];
-  uint64_t left = MERGE_MAX;
-  old = affordable(walk, 0, old, &left);
-  stack[0].child = walk->marks[0].first_child;
-  stack[0].old = old;
-  json_begin_object(writer);
-  write_own(writer, &walk->marks[0], old);
-  write_others(walk, writer, 0, old);
-  while (depth > 0 && !writer->out->failed) {
-    const uint32_t node = stack[depth - 1].child;
-    if (!node) {
-      json_end_object(writer);
-      depth--;
-      continue;
-    }
-    const struct mark *mark = &walk->marks[node];
-    const struct slice key = mark_key(mark, number);
-    struct json_value below = affordable(walk, node, json_get_slice(stack[depth - 1].old, key), &left);
-    stack[depth - 1].child = mark->next;
-    json_key_slice(writer, key);
-    json_begin_object(writer);
-    write_own(writer, mark, below);
-    write_others(walk, writer, node, below);
-    ASSERT(depth < DEPTH_MAX);
-    stack[depth].child = mark->first_child;
-    stack[depth++].old = below;
+  for (uint32_t i = 0; i < walk->depth; i++) {
+    struct open *open = &walk->open[i];
+    uint32_t *below = i + 1 < walk->depth ? &walk->open[i + 1].mark : NULL;
+    if (below && *below) continue;
+    const uint32_t made = open->is_object ? scrub_meta_add_member(&walk->meta, open->mark, open->key)
+                                          : scrub_meta_add_element(&walk->meta, open->mark, open->index);
+    if (!made) return;
+    if (below)
+      *below = made;
+    else
+      scrub_meta_set_rule(&walk->meta, made, rule, removed);
   }
 }
 
@@ -580,8 +424,7 @@ static void begin(struct walk *walk, const struct scrub *scrub, struct json_pars
   walk->notes = notes;
   walk->status = STATUS_OK;
   walk->changed = false;
-  walk->marks = NULL;
-  walk->mark_count = walk->mark_capacity = 0;
+  scrub_meta_init(&walk->meta);
   walk->depth = 0;
   buffer_init(&walk->text, TEXT_MAX);
 }
@@ -601,7 +444,7 @@ static void walk_value(struct walk *walk, struct json_value root, enum place pla
 static enum status finish(struct walk *walk, struct buffer *out, size_t before, bool *out_changed) {
   enum status status = out->failed ? STATUS_TOO_LARGE : walk->status;
   buffer_finish(&walk->text);
-  free(walk->marks);
+  scrub_meta_finish(&walk->meta);
   if (status != STATUS_OK) out->len = before;
   out->failed = false;
   *out_changed = walk->changed && status == STATUS_OK;
@@ -617,11 +460,7 @@ enum status scrub_event(const struct scrub *scrub, struct json_value root, struc
   struct walk walk;
   begin(&walk, scrub, inner, true);
   walk_value(&walk, root, ROOT);
-  if (walk.changed && walk.status == STATUS_OK) {
-    struct json_writer writer;
-    json_writer_init(&writer, out_meta);
-    write_meta(&walk, json_get(root, "_meta"), &writer);
-  }
+  if (walk.changed && walk.status == STATUS_OK) scrub_meta_write(&walk.meta, json_get(root, "_meta"), out_meta);
   return finish(&walk, out_meta, before, out_changed);
 }
 

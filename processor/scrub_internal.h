@@ -35,7 +35,15 @@ struct scrub_glance {
   bool sees;                       // else every text has all signs
 };
 
-#define SCRUB_PLACES_MAX 24
+// Where the keys of an event lead to from each place of its schema; scrub_event.c's.
+#define SCRUB_PLACES_MAX   24
+#define SCRUB_STEPS_MAX    64
+#define SCRUB_STEP_LENGTHS 64
+#define SCRUB_NO_STEP      255
+struct scrub_steps {
+  uint8_t first[SCRUB_PLACES_MAX][SCRUB_STEP_LENGTHS], next[SCRUB_PLACES_MAX][SCRUB_STEPS_MAX];
+  uint8_t otherwise[SCRUB_PLACES_MAX]; // the place that all other keys lead to
+};
 
 struct scrub {
   bool enabled, defaults, ip_addresses;
@@ -46,16 +54,14 @@ struct scrub {
   uint8_t looks[256]; // [byte]: what scrub_value_find looks for there
   uint64_t number;    // unlike any other configuration's of this process
   struct scrub_glance glance;
-  // Of the schema of events, by place: the lengths (modulo 64) of the keys it knows, and where all others lead.
-  uint64_t known_lengths[SCRUB_PLACES_MAX];
-  uint8_t others[SCRUB_PLACES_MAX];
+  struct scrub_steps steps;
 };
 
 // Signs of what may be in a text or key; none: it is clean. Both read up to JSON_STRING_PADDING bytes behind it.
 void scrub_glance_compile(struct scrub_glance *glance, const struct scrub_options *options);
 unsigned scrub_glance_at_text(const struct scrub_glance *glance, struct slice text);
 bool scrub_glance_at_key(const struct scrub_glance *glance, struct slice key); // SCRUB_SIGN_WORD
-// Fills in what is known of places.
+// Fills in scrub->steps.
 void scrub_event_compile(struct scrub *scrub);
 
 // The matcher's owner is `matcher`; extra keys as configured.
