@@ -232,7 +232,10 @@ static bool holds_something(struct json_value value) {
 // Is `value` under `key` in `place` to go as a whole?
 static inline bool must_go(const struct scrub *scrub, enum place place, struct slice key, struct json_value value) {
   if (place == USER) return scrub->ip_addresses && scrub_key_is_ip_address(key) && holds_something(value);
-  if (!judges_keys(place) || (place != COOKIES && !scrub_glance_at_key(&scrub->glance, key))) return false;
+  if (!judges_keys(place)) return false;
+  if (place != COOKIES && !scrub_glance_at_key(&scrub->glance, key) &&
+      !(scrub->ip_addresses && scrub_key_is_ip_address(key)))
+    return false;
   if (!holds_something(value)) return false;
   enum json_type type = json_type_of(value);
   bool is_number = type == JSON_I64 || type == JSON_U64 || type == JSON_DOUBLE;
@@ -274,7 +277,8 @@ static const char *scrub_body(struct walk *walk, struct slice text) {
   return scrub_text(walk->scrub, is_form(text) ? SCRUB_TEXT_QUERY : SCRUB_TEXT_VALUE, text, &walk->text);
 }
 
-// Is there nothing in the text, as far as a glance can tell? Names in URLs and queries may be percent-encoded.
+// Is there nothing in the text, as far as a glance can tell? Names in URLs and queries may be percent-encoded, or be
+// those of IP addresses.
 static inline bool looks_clean(const struct scrub *scrub, enum place place, struct slice text) {
   if (text.len == 0) return true;
   if (place == BODY || place == COOKIES) return false;
@@ -282,7 +286,7 @@ static inline bool looks_clean(const struct scrub *scrub, enum place place, stru
   if (place == MESSAGE) return !(signs & SCRUB_SIGN_FORM);
   const uint8_t first = text.ptr[0] | 0x20;
   const bool may_be_url = place == URL || place == QUERY || first == 'h' || first == 'w';
-  return !signs && !(may_be_url && memchr(text.ptr, '%', text.len));
+  return !signs && !(may_be_url && (scrub->ip_addresses || memchr(text.ptr, '%', text.len)));
 }
 
 static void look_at_string(struct walk *walk, enum place place, struct json_value value) {

@@ -14,7 +14,9 @@
 //   forms   -----BEGIN: --B    /home, /Users, \Users: /ho /us    bearer: bea
 //   and by themselves: @ (e-mail, credentials in a URL), AA00 (IBAN), 000-00-0000, 14 digits, spaces and dashes (card)
 //
-// Addresses have too many forms: who looks for them looks everywhere, as do machines without the instructions.
+// and where IP addresses are looked for: 0.0, :: and a colon before a hexadecimal digit
+//
+// A machine without the instructions has all signs everywhere.
 #include "processor/scrub_internal.h"
 
 #if defined(__x86_64__)
@@ -63,8 +65,9 @@ void scrub_glance_compile(struct scrub_glance *glance, const struct scrub_option
                {"--b", 5}, {"/us", 6}, {"\\us", 6}, {"/ho", 6}, {"bea", 7}};
   *glance = (struct scrub_glance){.sees = false};
 #if HAS_VECTORS
-  glance->sees = __builtin_cpu_supports("avx2") && !options->ip_addresses;
+  glance->sees = __builtin_cpu_supports("avx2");
 #endif
+  glance->addresses = options->ip_addresses;
   for (size_t i = 0; options->defaults && i < sizeof(words) / sizeof(words[0]); i++)
     add_word(glance, slice_from_cstr(words[i].text), words[i].group);
   for (uint32_t i = 0; i < options->extra_key_count && i < SCRUB_KEYS_MAX; i++) {
@@ -119,6 +122,15 @@ __attribute__((target("avx2"))) static inline uint32_t begins_number(__m256i byt
   return iban | ssn | (digits & run);
 }
 
+// Which bytes may be in the middle of an IP address?
+__attribute__((target("avx2"))) static inline uint32_t within_address(__m256i bytes, uint32_t inside) {
+  const __m256i folded = _mm256_or_si256(bytes, _mm256_set1_epi8(0x20));
+  const uint32_t digits = bits_where(in_range(bytes, '0', 10)) & inside,
+                 colons = bits_where(equal(bytes, ':')) & inside;
+  const uint32_t hex = (digits | bits_where(in_range(folded, 'a', 6))) & inside;
+  return (digits & bits_where(equal(bytes, '.')) >> 1 & digits >> 2) | (colons & (colons | hex) >> 1);
+}
+
 // Which of the text's first 32 bytes are in it?
 static inline uint32_t bits_inside(struct slice text) {
   return text.len >= 32 ? UINT32_MAX : (1u << text.len) - 1;
@@ -143,6 +155,7 @@ __attribute__((target("avx2"))) static unsigned look(const struct scrub_glance *
     words |= ~without(groups, WORD_BITS) & inside;
     forms |= (~without(groups, (char)FORM_BITS) | bits_where(equal(bytes, '@'))) & inside;
     forms |= begins_number(bytes, inside);
+    if (glance->addresses) forms |= within_address(bytes, inside);
     if (text.len <= 32) break;
     text = slice_make(text.ptr + STEP, text.len - STEP);
   }

@@ -46,6 +46,12 @@ static const char *const findings[] = {"4111111111111111",
                                        "/Users/max/",
                                        "C:\\Users\\max\\",
                                        "C:\\\\users\\\\max\\\\",
+                                       "10.0.0.1",
+                                       "127.0.0.1",
+                                       "::1",
+                                       "fe80::1",
+                                       "2001:db8:1:2:3:4:5:6",
+                                       "::ffff:10.0.0.1",
                                        "password",
                                        "api_key",
                                        "mysql_pwd",
@@ -67,11 +73,12 @@ static bool agrees(const struct scrub *scrub, struct slice text) {
   struct scrub_finding finding;
   bool good = (signs & SCRUB_SIGN_FORM) || !scrub_value_find(scrub, text, 0, &finding);
   if (!(signs & SCRUB_SIGN_WORD)) good = good && !scrub_key_in_text(scrub, text);
-  if (!scrub_glance_at_key(&scrub->glance, text)) good = good && !scrub_key_is_sensitive(scrub, text);
+  if (!scrub_glance_at_key(&scrub->glance, text))
+    good = good && (!scrub_key_is_sensitive(scrub, text) || (scrub->ip_addresses && scrub_key_is_ip_address(text)));
   buffer_init(&out, 1 << 16);
   for (int kind = SCRUB_TEXT_MESSAGE; kind <= SCRUB_TEXT_QUERY && !signs; kind++) {
-    const bool encoded = kind != SCRUB_TEXT_MESSAGE && slice_find_byte(text, '%') < text.len;
-    good = good && (encoded || !scrub_text(scrub, (enum scrub_text_kind)kind, text, &out));
+    const bool named = kind != SCRUB_TEXT_MESSAGE && (scrub->ip_addresses || slice_find_byte(text, '%') < text.len);
+    good = good && (named || !scrub_text(scrub, (enum scrub_text_kind)kind, text, &out));
   }
   buffer_finish(&out);
   return good;
@@ -98,7 +105,7 @@ static void test_findings_wherever_they_stand(void **state) {
 }
 
 static void test_random_texts(void **state) {
-  static const char bytes[] = "0123456789- @/\\:%AZDEbearBEARhomeusersUSERS.-_passwordkeytokenauth=&?cvi";
+  static const char bytes[] = "0123456789-. :@/\\:%AZDEbearBEARhomeusersUSERS.-_passwordkeytokenauth=&?cvi";
   (void)state;
   uint64_t random = 7;
   for (size_t c = 0; c < COUNT(configurations); c++) {
@@ -161,9 +168,14 @@ static void test_everyday_texts_have_no_sign(void **state) {
     if (signs_of(scrub, texts[i]) != 0) print_error("%s\n", texts[i]);
     assert_int_equal(signs_of(scrub, texts[i]), 0);
   }
+  assert_int_equal(signs_of(scrub, "from 10.0.0.1"), 0);
   assert_int_equal(signs_of(scrub, "my password"), SCRUB_SIGN_WORD);
   assert_int_equal(signs_of(scrub, "max@example.com"), SCRUB_SIGN_FORM);
   assert_int_equal(signs_of(scrub, "secret of max@example.com"), SCRUB_SIGN_WORD | SCRUB_SIGN_FORM);
+  scrub_destroy(scrub);
+  scrub = scrub_create(&configurations[1]);
+  assert_int_equal(signs_of(scrub, "from 10.0.0.1"), SCRUB_SIGN_FORM);
+  assert_int_equal(signs_of(scrub, "from order 10, lines 3 and 4: none"), 0);
   scrub_destroy(scrub);
 }
 
