@@ -57,21 +57,50 @@ static void end_run(struct buffer *out, const uint8_t **run, const uint8_t *to, 
   *run = next;
 }
 
+// The first field at or behind `at` with this tag, and what follows the tag; `end` when there is none.
+static const uint8_t *find_field(const uint8_t *at, const uint8_t *end, uint32_t wanted, const uint8_t **out_payload) {
+  while (at != end) {
+    const size_t left = (size_t)(end - at);
+    const bool is_short = left >= 2 && *at >= 8 && ((at[0] | at[1]) & 0x80) == 0; // the tag, and what follows it
+    const uint32_t type = *at & 7;
+    if (is_short && *at == wanted) {
+      *out_payload = at + 1;
+      return at;
+    }
+    if (is_short && type == WIRE_BYTES && at[1] <= left - 2) {
+      at += 2 + at[1];
+    } else if (is_short && type == WIRE_VARINT) {
+      at += 2;
+    } else {
+      uint32_t tag;
+      const uint8_t *payload = wire_tag(at, end, &tag);
+      if (payload && tag == wanted) {
+        *out_payload = payload;
+        return at;
+      }
+      at = payload ? wire_skip(payload, end, tag) : end;
+      if (!at) return end;
+    }
+  }
+  return at;
+}
+
 // Writes a Span (field 2 of its scope) with another trace_state: in the place of the first one, else at the end.
 static bool put_span(struct buffer *out, struct slice span, struct slice trace_state) {
   struct wire_open_field open;
-  struct field field;
-  struct slice rest = span;
-  const uint8_t *run = span.ptr;
+  struct slice old;
+  const uint8_t *run = span.ptr, *at = span.ptr, *end = wire_end(span), *payload;
   bool written = trace_state.len == 0;
   if (!wire_open(out, 2, span.len, &open)) return false;
-  while (next_field(&rest, &field)) {
-    if (field.tag != WIRE_TAG(3, WIRE_BYTES)) continue;
-    end_run(out, &run, field.start, rest.ptr);
+  while ((at = find_field(at, end, WIRE_TAG(3, WIRE_BYTES), &payload)) != end) {
+    const uint8_t *next = wire_bytes(payload, end, &old);
+    if (!next) break;
+    end_run(out, &run, at, next);
     if (!written) wire_put_bytes_field(out, 3, trace_state);
     written = true;
+    at = next;
   }
-  end_run(out, &run, wire_end(span), NULL);
+  end_run(out, &run, end, NULL);
   if (!written) wire_put_bytes_field(out, 3, trace_state);
   return wire_close(out, &open);
 }
@@ -156,9 +185,9 @@ enum status otlp_splice(enum otlp_signal signal, struct slice payload, otlp_spli
 
 struct slice otlp_splice_trace_state(struct slice span_bytes) {
   struct slice trace_state = {NULL, 0};
-  struct field field;
-  while (next_field(&span_bytes, &field)) {
-    if (field.tag == WIRE_TAG(3, WIRE_BYTES)) trace_state = field.content;
+  const uint8_t *at = span_bytes.ptr, *end = wire_end(span_bytes), *payload;
+  while (at && (at = find_field(at, end, WIRE_TAG(3, WIRE_BYTES), &payload)) != end) {
+    at = wire_bytes(payload, end, &trace_state);
   }
   return trace_state;
 }
