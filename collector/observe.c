@@ -5,10 +5,10 @@
 #include "collector/observe.h"
 
 #include <curl/curl.h>
+#include <gnutls/gnutls.h>
 #include <grpc/grpc.h>
 #include <inttypes.h>
 #include <lz4.h>
-#include <microhttpd.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,8 +218,9 @@ void observe_status(void *context, struct ui_status *out_status) {
   out_status->disk_total_bytes = disk.total_bytes;
   const struct {
     const char *name, *version;
-  } libraries[] = {{"grpc", grpc_version_string()}, {"sqlite", sqlite3_libversion()},  {"zstd", ZSTD_versionString()},
-                   {"lz4", LZ4_versionString()},    {"microhttpd", MHD_get_version()}, {"curl", LIBCURL_VERSION}};
+  } libraries[] = {{"grpc", grpc_version_string()},        {"sqlite", sqlite3_libversion()},
+                   {"zstd", ZSTD_versionString()},         {"lz4", LZ4_versionString()},
+                   {"gnutls", gnutls_check_version(NULL)}, {"curl", LIBCURL_VERSION}};
   for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++) {
     out_status->libraries[i].name = libraries[i].name;
     out_status->libraries[i].version = libraries[i].version;

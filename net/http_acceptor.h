@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The thread that accepts the connections of an http_server, bounds them and ends overdue ones; for the files of net/
-// only.
+// The thread that accepts the connections of an http_server, bounds them and spreads them over the loops; for the files
+// of net/ only.
 #ifndef NET_HTTP_ACCEPTOR_H
 #define NET_HTTP_ACCEPTOR_H
 
@@ -11,9 +11,5 @@
 // quiesced, and ends when `stop` is set; http_acceptor_wake makes it look.
 void http_acceptor_run(void *server);
 void http_acceptor_wake(struct http_server *server);
-
-// libmicrohttpd's notifications. The socket context is the http_connection, NULL when it got lost on the way.
-void http_acceptor_started(struct http_server *server, struct MHD_Connection *native, void **socket_context);
-void http_acceptor_closed(struct http_server *server, struct http_connection *connection);
 
 #endif

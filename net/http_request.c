@@ -1,167 +1,187 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: the head of a request (path, headers, query) is copied into one allocation when libmicrohttpd has
-// parsed it; the body grows by doubling, each step charged to the budget first. A reply becomes a libmicrohttpd
-// response in the thread that replies; see http_request.h for how it reaches the connection.
+// How it works: the head is collected in one piece of memory, in which the parser marks places; path and query are
+// decoded where they lie. The body grows by doubling, each step charged to the budget first. The bytes of an answer are
+// made in the thread that replies; see http_request.h for how they reach the connection.
 #include "net/http_request.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "net/http_loop.h"
 #include "net/http_server_private.h"
 
 enum {
-  PAIRS_MAX = 256,
   BODY_STEP_BYTES = 16 * 1024,
   BODY_CLAIM_BYTES = 1024 * 1024,
-  REQUEST_HEAD_BYTES_MAX = 64 * 1024
+  TEXT_STEP_BYTES = 4 * 1024,
+  KEEP_BYTES = 16 * 1024 // memory up to here is kept for the next request
 };
 
-struct http_request *http_request_create(struct http_server *server, struct MHD_Connection *connection) {
-  struct http_request *request = calloc(1, sizeof(*request));
+static void begin(struct http_request *request, struct http_loop *loop, const struct http_request_memory *memory) {
+  memset(request, 0, offsetof(struct http_request, head));
+  http_head_begin(&request->head);
+  request->post.kind = HTTP_INBOX_REPLY;
+  request->loop = loop;
+  request->budget = loop->server->options.budget;
+  request->body_bytes_max = loop->server->options.body_bytes_max;
+  request->memory = *memory;
+}
+
+struct http_request *http_request_create(struct http_loop *loop) {
+  struct http_request *request = malloc(sizeof(*request));
   if (!request) return NULL;
-  request->server = server;
-  request->connection = connection;
-  atomic_u64_set(&request->references, 1);
+  struct http_request_memory memory = {.text = NULL};
+  buffer_init(&memory.reply, SIZE_MAX / 2);
+  begin(request, loop, &memory);
   return request;
 }
 
-void http_request_drop_body(struct http_request *request) {
-  free(request->body);
-  if (request->budget && request->body_capacity) budget_release(request->budget, request->body_capacity);
-  request->body = NULL;
-  request->body_len = request->body_capacity = 0;
+void http_request_destroy(struct http_request *request) {
+  if (!request) return;
+  http_request_drop_body(request);
+  buffer_finish(&request->memory.reply);
+  free(request->memory.body);
+  free(request->memory.text);
+  free(request);
 }
 
-void http_request_release(struct http_request *request) {
-  if (atomic_u64_sub(&request->references, 1) != 1) return;
+static void keep_small(uint8_t **memory, size_t *room) {
+  if (*room <= KEEP_BYTES) return;
+  free(*memory);
+  *memory = NULL;
+  *room = 0;
+}
+
+void http_request_reset(struct http_request *request) {
   http_request_drop_body(request);
-  if (request->response) MHD_destroy_response(request->response);
-  for (uint32_t i = 0; i < request->reply_header_count; i++) {
-    free(request->reply_names[i]);
-    free(request->reply_values[i]);
-  }
-  free(request->pairs);
-  free(request->text);
-  free(request);
+  struct http_request_memory memory = request->memory;
+  keep_small(&memory.text, &memory.text_room);
+  buffer_clear(&memory.reply);
+  if (memory.reply.capacity > KEEP_BYTES) buffer_finish(&memory.reply);
+  begin(request, request->loop, &memory);
 }
 
 // ---- the head
 
-struct head_copy {
-  struct http_request_pair pairs[PAIRS_MAX];
-  uint32_t count;
-  size_t bytes;
-  bool overflow;
-};
-
-// A token of RFC 9110: no blank before the colon, no control bytes.
-static bool is_token(struct slice name) {
-  for (size_t i = 0; i < name.len; i++) {
-    if (name.ptr[i] <= 0x20 || name.ptr[i] >= 0x7f) return false;
-  }
-  return name.len > 0;
-}
-
-// libmicrohttpd hands out NUL-terminated texts inside its read buffer, in which it has overwritten the colon and the
-// line end with NULs. It takes a NUL inside a value for its end, a bare LF for a line end, and garbles folded lines;
-// all three show in where the texts lie: name NUL blanks value NUL NUL, and then the next name.
-static const char *layout_fault(const struct head_copy *copy) {
-  for (uint32_t i = 0; i < copy->count; i++) {
-    struct slice name = copy->pairs[i].name, value = copy->pairs[i].value;
-    if (!is_token(name)) return "a header name is not a token";
-    uintptr_t name_end = (uintptr_t)name.ptr + name.len, value_start = (uintptr_t)value.ptr;
-    if (value_start <= name_end || value_start - name_end > REQUEST_HEAD_BYTES_MAX) return "a header line is folded";
-    for (const uint8_t *blank = name.ptr + name.len + 1; blank < value.ptr; blank++) {
-      if (*blank != ' ' && *blank != '\t') return "a header line is folded";
-    }
-    bool last = i + 1 == copy->count;
-    uintptr_t next = last ? value_start + value.len + 2 : (uintptr_t)copy->pairs[i + 1].name.ptr;
-    if (next != value_start + value.len + 2 || value.ptr[value.len + 1] != 0) {
-      return "a header holds a NUL or ends without CRLF";
-    }
-  }
-  return NULL;
-}
-
-static enum MHD_Result collect_pair(void *context, enum MHD_ValueKind kind, const char *key, size_t key_len,
-                                    const char *value, size_t value_len) {
-  (void)kind;
-  struct head_copy *copy = context;
-  if (copy->count == PAIRS_MAX) {
-    copy->overflow = true;
-    return MHD_NO;
-  }
-  struct http_request_pair *pair = &copy->pairs[copy->count++];
-  pair->name = slice_make(key, key_len);
-  pair->value = slice_make(value ? value : "", value ? value_len : 0);
-  copy->bytes += key_len + pair->value.len;
-  return MHD_YES;
-}
-
-// Copies `bytes` to *cursor and moves it on.
-static struct slice place(char **cursor, struct slice bytes) {
-  if (bytes.len) memcpy(*cursor, bytes.ptr, bytes.len);
-  struct slice copy = slice_make(*cursor, bytes.len);
-  *cursor += bytes.len;
-  return copy;
-}
-
-static struct slice decoded(struct slice text) {
-  // The bytes are in request->text, which is ours to write.
-  return slice_make(text.ptr, http_route_decode((char *)(uintptr_t)text.ptr, text.len));
-}
-
-static void read_path(struct http_request *request, char **cursor, const char *url) {
-  struct slice matched = place(cursor, slice_from_cstr(url));
-  matched.len = http_route_normalise((char *)(uintptr_t)matched.ptr, matched.len);
-  struct http_route_match match;
-  const struct http_server_options *options = &request->server->options;
-  http_route_find(options->routes, options->route_count, request->method, matched, &match);
-  request->route = match.route;
-  if (!match.route) {
-    request->refusal = match.path_known ? STATUS_METHOD : STATUS_NOT_FOUND;
-    if (match.path_known) http_server_add_allow(request, match.allowed);
-  }
-  // The path is decoded in a second copy, so that captures keep the borders they were matched with.
-  request->path = decoded(place(cursor, matched));
-  request->capture_count = match.capture_count;
-  for (uint32_t i = 0; i < match.capture_count; i++) request->captures[i] = decoded(match.captures[i]);
-}
-
-enum status http_request_read_head(struct http_request *request, const char *url, const char *method) {
-  request->method = http_route_method(method);
-  struct head_copy copy;
-  copy.count = 0;
-  copy.bytes = 2 * strlen(url) + 1;
-  copy.overflow = false;
-  MHD_get_connection_values_n(request->connection, MHD_HEADER_KIND, collect_pair, &copy);
-  uint32_t header_count = copy.count;
-  request->layout_fault = layout_fault(&copy);
-  MHD_get_connection_values_n(request->connection, MHD_GET_ARGUMENT_KIND, collect_pair, &copy);
-  request->too_many = copy.overflow;
-  request->text = malloc(copy.bytes);
-  request->pairs = calloc(copy.count + 1, sizeof(*request->pairs));
-  if (!request->text || !request->pairs) return STATUS_NO_MEMORY;
-  request->header_count = header_count;
-  request->pair_count = copy.count;
-  char *cursor = request->text;
-  for (uint32_t i = 0; i < copy.count; i++) {
-    struct http_request_pair *pair = &request->pairs[i];
-    pair->name = place(&cursor, copy.pairs[i].name);
-    pair->value = place(&cursor, copy.pairs[i].value);
-    if (i >= header_count) *pair = (struct http_request_pair){decoded(pair->name), decoded(pair->value)};
-  }
-  read_path(request, &cursor, url);
+static enum status make_text_room(struct http_request *request, size_t bytes) {
+  struct http_request_memory *memory = &request->memory;
+  if (bytes <= memory->text_room) return STATUS_OK;
+  size_t room = memory->text_room * 2 < TEXT_STEP_BYTES ? TEXT_STEP_BYTES : memory->text_room * 2;
+  if (room < bytes) room = bytes;
+  uint8_t *text = realloc(memory->text, room);
+  if (!text) return STATUS_NO_MEMORY;
+  memory->text = text;
+  memory->text_room = room;
   return STATUS_OK;
 }
 
-uint32_t http_request_header_count(const struct http_request *request, const char *name) {
-  uint32_t count = 0;
-  for (uint32_t i = 0; i < request->header_count; i++) {
-    count += slice_equal_ignore_case(request->pairs[i].name, slice_from_cstr(name));
+enum status http_request_append_text(struct http_request *request, struct slice bytes) {
+  enum status status = make_text_room(request, request->text_len + bytes.len);
+  if (status != STATUS_OK) return status;
+  memcpy(request->memory.text + request->text_len, bytes.ptr, bytes.len);
+  request->text_len += bytes.len;
+  return STATUS_OK;
+}
+
+static struct slice text_at(const struct http_request *request, struct http_head_part part) {
+  return slice_make(request->memory.text + part.at, part.len);
+}
+
+// What is decoded lies in the request's own text.
+static char *writable(struct slice text) {
+  return (char *)(uintptr_t)text.ptr;
+}
+
+static struct slice decoded(struct slice text) {
+  return slice_make(text.ptr, http_route_decode(writable(text), text.len));
+}
+
+static struct http_head_part decoded_parameter(const struct http_request *request, struct slice text) {
+  for (char *at = writable(text), *end = at + text.len; at < end; at++) {
+    if (*at == '+') *at = ' ';
   }
-  return count;
+  return (struct http_head_part){(uint32_t)(text.ptr - request->memory.text), (uint32_t)decoded(text).len};
+}
+
+// False when there are more than are read.
+static bool read_query(struct http_request *request) {
+  struct slice rest = text_at(request, request->head.query);
+  while (rest.len > 0) {
+    size_t end = slice_find_byte(rest, '&');
+    struct slice parameter = slice_sub(rest, 0, end);
+    size_t equals = slice_find_byte(parameter, '=');
+    if (request->pair_count == HTTP_HEAD_FIELDS_MAX) return false;
+    request->head.fields[request->pair_count++] =
+        (struct http_head_field){decoded_parameter(request, slice_sub(parameter, 0, equals)),
+                                 decoded_parameter(request, slice_skip(parameter, equals + 1))};
+    rest = slice_skip(rest, end + 1);
+  }
+  return true;
+}
+
+static void add_allow(struct http_request *request, uint32_t allowed) {
+  char text[96] = "";
+  size_t used = 0;
+  for (unsigned method = HTTP_GET; method < HTTP_OTHER; method++) {
+    if (!(allowed & (1u << method))) continue;
+    int n = snprintf(text + used, sizeof(text) - used, "%s%s", used ? ", " : "",
+                     http_method_name((enum http_method)method));
+    if (n > 0) used += (size_t)n;
+  }
+  http_request_add_header(request, "Allow", text);
+}
+
+static void read_path(struct http_request *request) {
+  struct slice path = text_at(request, request->head.path);
+  path.len = http_route_normalise(writable(path), path.len);
+  if (path.len == 0 && request->head.has_request_line) path = SLICE_LITERAL("/"); // of http://host
+  struct http_route_match match;
+  const struct http_server_options *options = &request->loop->server->options;
+  http_route_find(options->routes, options->route_count, request->method, path, &match);
+  request->route = match.route;
+  if (!match.route && match.path_known) {
+    http_request_refuse(request, STATUS_METHOD, "the path does not take this method");
+    add_allow(request, match.allowed);
+  } else if (!match.route) {
+    http_request_refuse(request, STATUS_NOT_FOUND, "no such path");
+  }
+  request->path = path;
+  request->capture_count = match.capture_count;
+  memcpy(request->captures, match.captures, sizeof(match.captures));
+  if (slice_find_byte(path, '%') == path.len) return;
+  // The path is decoded in a second copy, so that captures keep the borders they were matched with.
+  uint8_t *copy = request->memory.text + request->text_len;
+  memcpy(copy, path.ptr, path.len);
+  request->path = decoded(slice_make(copy, path.len));
+  for (uint32_t i = 0; i < match.capture_count; i++) request->captures[i] = decoded(match.captures[i]);
+}
+
+static enum http_method method_of(struct slice name) {
+  char text[16] = "";
+  if (name.len >= sizeof(text)) return HTTP_OTHER;
+  memcpy(text, name.ptr, name.len);
+  return http_route_method(text);
+}
+
+enum status http_request_read_head(struct http_request *request) {
+  enum status status = make_text_room(request, request->text_len + request->head.path.len + 1);
+  if (status != STATUS_OK) return status;
+  request->method = method_of(text_at(request, request->head.method));
+  request->pair_count = request->head.field_count;
+  read_path(request);
+  if (!read_query(request)) {
+    http_request_refuse(request, STATUS_TOO_LARGE, "the request has too many headers and parameters");
+    request->exact_code = 431;
+  }
+  return STATUS_OK;
+}
+
+void http_request_refuse(struct http_request *request, enum status status, const char *text) {
+  ASSERT(status != STATUS_OK);
+  request->refusal = status;
+  snprintf(request->refusal_text, sizeof(request->refusal_text), "%s", text);
 }
 
 // ---- the body
@@ -170,12 +190,16 @@ static enum status grow(struct http_request *request, size_t bytes) {
   if (bytes <= request->body_capacity) return STATUS_OK;
   size_t more = bytes - request->body_capacity;
   if (request->budget && !budget_charge(request->budget, more)) return STATUS_UNAVAILABLE;
-  uint8_t *body = realloc(request->body, bytes);
-  if (!body) {
-    if (request->budget) budget_release(request->budget, more);
-    return STATUS_UNAVAILABLE;
+  struct http_request_memory *memory = &request->memory;
+  if (bytes > memory->body_room) {
+    uint8_t *body = realloc(memory->body, bytes);
+    if (!body) {
+      if (request->budget) budget_release(request->budget, more);
+      return STATUS_UNAVAILABLE;
+    }
+    memory->body = body;
+    memory->body_room = bytes;
   }
-  request->body = body;
   request->body_capacity = bytes;
   return STATUS_OK;
 }
@@ -202,9 +226,15 @@ enum status http_request_append(struct http_request *request, const void *bytes,
     enum status status = grow(request, wanted);
     if (status != STATUS_OK) return status;
   }
-  memcpy(request->body + request->body_len, bytes, len);
+  memcpy(request->memory.body + request->body_len, bytes, len);
   request->body_len = needed;
   return STATUS_OK;
+}
+
+void http_request_drop_body(struct http_request *request) {
+  if (request->budget && request->body_capacity) budget_release(request->budget, request->body_capacity);
+  request->body_len = request->body_capacity = 0;
+  keep_small(&request->memory.body, &request->memory.body_room);
 }
 
 // ---- what the owner reads
@@ -222,30 +252,34 @@ struct slice http_request_capture(const struct http_request *request, uint32_t i
 }
 
 struct slice http_request_header(const struct http_request *request, const char *name) {
-  for (uint32_t i = 0; i < request->header_count; i++) {
-    if (slice_equal_ignore_case(request->pairs[i].name, slice_from_cstr(name))) return request->pairs[i].value;
+  struct slice wanted = slice_from_cstr(name);
+  for (uint32_t i = 0; i < request->head.field_count; i++) {
+    const struct http_head_field *field = &request->head.fields[i];
+    if (field->name.len != wanted.len) continue;
+    if (slice_equal_ignore_case(text_at(request, field->name), wanted)) return text_at(request, field->value);
   }
   return slice_make(NULL, 0);
 }
 
 struct slice http_request_query(const struct http_request *request, const char *name) {
-  for (uint32_t i = request->header_count; i < request->pair_count; i++) {
-    if (slice_equal_cstr(request->pairs[i].name, name)) return request->pairs[i].value;
+  for (uint32_t i = request->head.field_count; i < request->pair_count; i++) {
+    const struct http_head_field *pair = &request->head.fields[i];
+    if (slice_equal_cstr(text_at(request, pair->name), name)) return text_at(request, pair->value);
   }
   return slice_make(NULL, 0);
 }
 
 bool http_request_query_at(const struct http_request *request, uint32_t index, struct slice *out_name,
                            struct slice *out_value) {
-  if (index >= request->pair_count - request->header_count) return false;
-  const struct http_request_pair *pair = &request->pairs[request->header_count + index];
-  *out_name = pair->name;
-  *out_value = pair->value;
+  if (index >= request->pair_count - request->head.field_count) return false;
+  const struct http_head_field *pair = &request->head.fields[request->head.field_count + index];
+  *out_name = text_at(request, pair->name);
+  *out_value = text_at(request, pair->value);
   return true;
 }
 
 struct slice http_request_body(const struct http_request *request) {
-  return slice_make(request->body, request->body_len);
+  return slice_make(request->memory.body, request->body_len);
 }
 
 struct slice http_request_peer(const struct http_request *request) {
@@ -254,48 +288,44 @@ struct slice http_request_peer(const struct http_request *request) {
 
 // ---- replies
 
-struct MHD_Response *http_request_text_response(const char *text) {
-  struct MHD_Response *response =
-      MHD_create_response_from_buffer(strlen(text), (void *)(uintptr_t)text, MHD_RESPMEM_MUST_COPY);
-  if (response) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, "text/plain; charset=utf-8");
-  return response;
+void http_request_add_header(struct http_request *request, const char *name, const char *value) {
+  ASSERT(!request->replied);
+  http_response_add_header(&request->memory.reply, name, value);
 }
 
-void http_request_add_header(struct http_request *request, const char *name, const char *value) {
-  ASSERT(request->reply_header_count < HTTP_REQUEST_REPLY_HEADERS_MAX);
-  char *name_copy = strdup(name);
-  char *value_copy = strdup(value);
-  if (!name_copy || !value_copy) {
-    free(name_copy);
-    free(value_copy);
-    return;
-  }
-  request->reply_names[request->reply_header_count] = name_copy;
-  request->reply_values[request->reply_header_count++] = value_copy;
+// A door's answer to a refusal has the code of the status, which may stand for a more exact one.
+static uint32_t exact_code(const struct http_request *request, uint32_t code) {
+  bool stands_for_it = code == 400 || code == 413 || code == 415;
+  return request->exact_code && stands_for_it ? request->exact_code : code;
 }
 
 static void reply(struct http_request *request, uint32_t code, const char *content_type, struct slice body,
-                  enum MHD_ResponseMemoryMode mode) {
-  ASSERT(!request->response);
+                  bool body_apart) {
+  ASSERT(!request->replied);
   ASSERT(code >= 200 && code < 600);
-  struct MHD_Response *response = MHD_create_response_from_buffer(body.len, (void *)(uintptr_t)body.ptr, mode);
-  if (response) {
-    if (content_type) MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE, content_type);
-    for (uint32_t i = 0; i < request->reply_header_count; i++) {
-      MHD_add_response_header(response, request->reply_names[i], request->reply_values[i]);
-    }
-  }
+  const struct http_response response = {
+      .code = exact_code(request, code),
+      .content_type = content_type,
+      .body = body,
+      .is_head = request->method == HTTP_HEAD,
+      .body_apart = body_apart,
+      .keep_alive = !request->close_after && !atomic_bool_get(&request->loop->server->quiesced),
+      .says_so = request->head.minor_version == 0,
+      .date = request->date,
+  };
+  request->answer = http_response_write(&request->memory.reply, &response);
+  bool sends_body = body_apart && !response.is_head && http_response_has_body(code);
+  request->answer_body = sends_body ? body : slice_make(NULL, 0);
+  request->replied = true;
   http_request_drop_body(request); // `body` may have pointed into it until here; a slow reader must not hold the budget
-  request->response = response;    // NULL, for want of memory, closes the connection
-  request->code = code;
-  http_server_wake(request);
+  http_loop_reply(request);
 }
 
 void http_request_reply(struct http_request *request, uint32_t code, const char *content_type, struct slice body) {
-  reply(request, code, content_type, body, MHD_RESPMEM_MUST_COPY);
+  reply(request, code, content_type, body, false);
 }
 
 void http_request_reply_static(struct http_request *request, uint32_t code, const char *content_type,
                                struct slice body) {
-  reply(request, code, content_type, body, MHD_RESPMEM_PERSISTENT);
+  reply(request, code, content_type, body, true);
 }

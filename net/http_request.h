@@ -2,91 +2,104 @@
 //
 // One request of an http_server, for the files of net/ only.
 //
-// Two sides share a request: libmicrohttpd's thread (from the request line to the completed reply) and the owner, the
+// Two sides share a request: its loop (http_loop.h), whose thread reads it and sends the answer, and its owner, the
 // handler or whoever it gave the request to. They meet in `state`, by compare and swap:
 //
-//   RUNNING    the handler has been called and has not come back
-//   SUSPENDED  it came back without a reply; the connection sleeps inside libmicrohttpd
-//   REPLIED    the owner's reply is in `response`
-//   ABANDONED  the server stopped waiting; libmicrohttpd's side answers 503 and the owner's reply is thrown away
+//   RUNNING    the loop reads it, or its handler has been called and has not come back
+//   SUSPENDED  the handler came back without a reply; the connection waits
+//   REPLIED    the owner's answer is in `answer`; the request is the loop's alone, and on its way to it when it was
+//              SUSPENDED before
+//   ABANDONED  the loop stopped waiting (the connection is gone or the server stops): the request is the owner's alone,
+//              whose reply frees it
 //
-// Each side holds one of two references; the last one frees. What the owner may read was copied out of libmicrohttpd's
-// memory, so it stays good after the connection is gone.
+// What the owner may read is the request's own memory, so it stays good after the connection is gone. That memory is
+// used again for other requests: in a steady state nothing is allocated.
 #ifndef NET_HTTP_REQUEST_H
 #define NET_HTTP_REQUEST_H
 
-#include <microhttpd.h>
-
+#include "base/buffer.h"
 #include "base/thread.h"
+#include "net/http_chunks.h"
+#include "net/http_head.h"
+#include "net/http_inbox.h"
+#include "net/http_response.h"
 #include "net/http_route.h"
 #include "net/http_server.h"
 
-enum http_request_phase { HTTP_REQUEST_NEW, HTTP_REQUEST_READING, HTTP_REQUEST_DISCARDING, HTTP_REQUEST_DISPATCHED };
+struct http_connection;
+struct http_loop;
+
 enum http_request_state { HTTP_REQUEST_RUNNING, HTTP_REQUEST_SUSPENDED, HTTP_REQUEST_REPLIED, HTTP_REQUEST_ABANDONED };
 
-#define HTTP_REQUEST_REPLY_HEADERS_MAX 24
+#define HTTP_REQUEST_PEER_BYTES 64
 
-struct http_request_pair {
-  struct slice name, value;
+struct http_request_memory {
+  uint8_t *text; // the head as it came, and behind it a second copy of the path; all places and slices are in it
+  size_t text_room;
+  uint8_t *body;
+  size_t body_room;
+  struct buffer reply;
 };
 
 struct http_request {
-  struct http_server *server;
-  struct MHD_Connection *connection;
-  struct http_request *previous, *next; // in the server's list of dispatched requests
-  struct atomic_u64 references;
+  struct http_inbox_post post; // must stay first: how a reply comes back to the loop
+  struct http_loop *loop;
   struct atomic_u64 state;
 
-  // libmicrohttpd's side only.
-  enum http_request_phase phase;
-  bool listed;         // in the server's list
-  enum status refusal; // STATUS_OK: goes to the route
-  char refusal_text[ERROR_TEXT_MAX];
-  const char *layout_fault; // of the header lines as they came; NULL: none
-  bool too_many;            // headers and parameters: only the first ones were copied
-  bool close_after;
+  // The loop's side only.
+  struct http_connection *connection; // NULL: gone
+  struct http_chunks chunks;
+  uint64_t body_left; // of a Content-Length
   uint64_t discarded_bytes;
-  uint64_t due_ns, body_due_ns; // monotonic: all of it, more of its body
+  bool discards;       // the body is read and thrown away
+  enum status refusal; // STATUS_OK: goes to the route
+  const struct http_route *route;
+  char refusal_text[ERROR_TEXT_MAX];
 
   // Read by the owner.
   enum http_method method;
-  const struct http_route *route;
   struct slice path;
   struct slice captures[HTTP_ROUTE_CAPTURES_MAX];
   uint32_t capture_count;
-  struct http_request_pair *pairs; // headers, then query parameters
-  uint32_t header_count, pair_count;
-  char *text; // what path, captures and pairs point into
-  char peer[64];
+  uint32_t pair_count; // in head.fields: headers, then query parameters
+  uint32_t exact_code; // what a refusal's 400, 413 or 415 stands for; 0: itself
+  bool close_after;    // the connection ends with the answer
+  char date[HTTP_RESPONSE_DATE_BYTES];
+  char peer[HTTP_REQUEST_PEER_BYTES];
 
-  uint8_t *body;
-  size_t body_len, body_capacity;
-  size_t body_said;      // by Content-Length; 0: nothing was said
-  struct budget *budget; // charged with body_capacity
+  size_t text_len;
+  size_t body_len, body_capacity; // what is charged to the budget; the memory may be larger, of a request before
+  size_t body_said;               // by Content-Length; 0: nothing was said
+  struct budget *budget;
   size_t body_bytes_max;
 
   // Written by the owner, before the state becomes REPLIED.
-  struct MHD_Response *response;
-  uint32_t code;
-  char *reply_names[HTTP_REQUEST_REPLY_HEADERS_MAX];
-  char *reply_values[HTTP_REQUEST_REPLY_HEADERS_MAX];
-  uint32_t reply_header_count;
+  struct slice answer;      // in memory.reply; NULL ptr: none could be made, the connection is closed
+  struct slice answer_body; // sent behind it
+  bool replied;
+
+  struct http_request_memory memory;
+  struct http_head head; // last: large, and mostly untouched
 };
 
-// A request with one reference, or NULL.
-struct http_request *http_request_create(struct http_server *server, struct MHD_Connection *connection);
-// Copies method, path, headers and query, up to a number of pairs. STATUS_NO_MEMORY.
-enum status http_request_read_head(struct http_request *request, const char *url, const char *method);
-// How many headers have the name.
-uint32_t http_request_header_count(const struct http_request *request, const char *name);
+// NULL: no memory.
+struct http_request *http_request_create(struct http_loop *loop);
+void http_request_destroy(struct http_request *request);
+// Makes it as good as new but for memory worth keeping.
+void http_request_reset(struct http_request *request);
+
+// More of the head, and what may come behind it. STATUS_NO_MEMORY.
+enum status http_request_append_text(struct http_request *request, struct slice bytes);
+// Method, path, route, captures and query out of the head, as far as it was read. STATUS_NO_MEMORY.
+enum status http_request_read_head(struct http_request *request);
+// The request will be answered by on_refusal.
+void http_request_refuse(struct http_request *request, enum status status, const char *text);
+
 // A body of `bytes` is said to come: makes room for its first MiB. STATUS_TOO_LARGE; STATUS_UNAVAILABLE when the budget
 // has not all of it now, or there is no memory.
 enum status http_request_expect(struct http_request *request, uint64_t bytes);
 // The same statuses. Room for more is charged to the budget as it is needed.
 enum status http_request_append(struct http_request *request, const void *bytes, size_t len);
 void http_request_drop_body(struct http_request *request);
-// A plain text response of libmicrohttpd.
-struct MHD_Response *http_request_text_response(const char *text);
-void http_request_release(struct http_request *request);
 
 #endif

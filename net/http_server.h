@@ -1,22 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Incoming HTTP/1.1 over libmicrohttpd: framing, limits, deadlines, bodies. A listener has a table of routes; a request
-// is handed to its route's handler with its whole body, undecoded, on a pool thread. The handler answers at once or
-// keeps the request and answers later from any thread (http_request_reply resumes the suspended connection).
+// Incoming HTTP/1.1 (RFC 9110, 9112), plain or over TLS: framing, limits, deadlines, bodies. A listener has a table of
+// routes; a request is handed to its route's handler with its whole body, undecoded, on one of the server's threads.
+// The handler answers at once or keeps the request and answers later from any thread. A thread serves many connections:
+// a handler that takes its time holds them up.
 //
 // Ownership: the request belongs to the server and lives until its reply is complete; slices read from it live as long.
-// After http_request_reply the request must not be touched. Every request is replied to exactly once.
+// After http_request_reply the request must not be touched. Every request is replied to exactly once, also when the
+// client is gone or the server closed meanwhile.
 //
 // Limits: body bytes are charged to the budget before they are read, the first MiB with the headers and the rest as it
 // comes, so that nobody holds much more than was sent; over body_bytes_max is answered through on_refusal with
 // STATUS_TOO_LARGE, a used-up budget with STATUS_UNAVAILABLE, an unknown path STATUS_NOT_FOUND, a known path with
-// another method STATUS_METHOD, over 256 headers and query parameters STATUS_TOO_LARGE, malformed framing (duplicate or
-// contradicting Content-Length and Transfer-Encoding, NUL in a header) STATUS_INVALID. on_refusal writes the reply, so
-// that each door answers in its own form.
+// another method STATUS_METHOD, a head over 64 KiB or 256 headers and query parameters STATUS_TOO_LARGE, what is no
+// HTTP/1.1 or could be read in two ways (a request line, header or chunk out of the grammar, Content-Length and
+// Transfer-Encoding that contradict, control bytes, bare LFs, folded lines) STATUS_INVALID, another version
+// STATUS_UNSUPPORTED. on_refusal writes the reply, so that each door answers in its own form; where HTTP has a more
+// exact code than the 400, 413 or 415 of the status (414, 431, 505), that is sent in its place.
 //
-// Time: a request has request_deadline_ns to be there, and its body may not stand still for longer than body_grace_ns
-// or come slower than body_bytes_per_s_min for long: what it falls behind that rate is taken from the grace, and given
-// back as it catches up. The connection is closed then, unless bytes of it wait to be read here.
+// Time: a request has request_deadline_ns to be there, and may not stand still for longer than body_grace_ns or come
+// slower than body_bytes_per_s_min for long, head and body: what it falls behind that rate is taken from the grace, and
+// given back as it catches up. The connection is closed then, unless bytes of it wait to be read here.
 #ifndef NET_HTTP_SERVER_H
 #define NET_HTTP_SERVER_H
 
@@ -53,18 +57,18 @@ struct http_server_options {
   struct tls_settings tls;         // texts must outlive the server
   const struct http_route *routes; // must outlive the server
   size_t route_count;
-  // Answers what never reaches a handler; request has method, path and headers but maybe no body. May be NULL: a plain
-  // text answer.
+  // Answers what never reaches a handler; request has method, path and headers as far as they could be read, but maybe
+  // no body. May be NULL: a plain text answer.
   void (*on_refusal)(void *context, struct http_request *request, enum status status, const char *text);
   void *refusal_context;
   // Asked when the headers of a routed request are there and its body is not: anything but STATUS_OK is answered
   // through on_refusal with the words in error, and the body is never kept. May be NULL.
   enum status (*admit)(void *context, const struct http_request *request, struct error *error);
   void *admit_context;
-  // Counts culprit_http_dropped_total{listener,reason}: what ended without an answer of ours. unreadable: a request
-  // line, headers or chunk that libmicrohttpd refused itself, with 400, 413, 414 or 431 and words of its own (not a
-  // door's form: 0.9.75 has no hook for them, and mostly no request exists yet); overdue: not there within its time;
-  // slow: a body below the least rate; crowded: a connection over the limits. NULL: nothing.
+  // Counts culprit_http_dropped_total{listener,reason}. unreadable: a request line, headers or chunk that could not be
+  // read, answered through on_refusal too; the others have no answer: overdue: a request not there, or its answer not
+  // taken, within its time; slow: a head or body below the least rate; crowded: a connection over the limits. NULL:
+  // nothing.
   struct metrics *metrics;
   struct budget *budget;           // charged for bodies; NULL: none
   size_t body_bytes_max;           // on the wire

@@ -63,7 +63,7 @@ def test_status(running):
     culprit = running.start()
     status = culprit.api("/status")
     assert status["ready"] is True and status["reasons"] == [] and status["data_dir"] == str(culprit.data_dir)
-    assert {"grpc", "sqlite", "zstd", "lz4", "microhttpd", "curl"} <= set(status["libraries"])
+    assert {"grpc", "sqlite", "zstd", "lz4", "gnutls", "curl"} <= set(status["libraries"])
     assert status["exporters"][0]["state"] == "off"
     assert status["memory"]["max_bytes"] == 256 << 20
 
