@@ -43,6 +43,7 @@ struct issue_store {
 // Reads what the memory must know before anything is written. Newest batches last, so that they are forgotten last.
 static void recall(struct issue_store *store, struct connection *connection) {
   issue_memory_clear(store->memory);
+  issue_writer_forget(store->writer);
   struct statement select = connection_statement(
       connection,
       "SELECT batch, keys FROM recent_events WHERE batch > (SELECT coalesce(min(batch), 0) - 1 FROM (SELECT "
@@ -109,6 +110,12 @@ void issue_store_close(struct issue_store *store) {
   issue_memory_destroy(store->memory);
   item_writer_destroy(store->items);
   free(store);
+}
+
+// Issues were merged, split or deleted.
+static void forget_issues(struct issue_store *store) {
+  issue_memory_forget_issues(store->memory);
+  issue_writer_forget(store->writer);
 }
 
 static void save_recent(struct issue_store *store, struct connection *connection, struct slice keys) {
@@ -185,7 +192,7 @@ enum status issue_store_merge(struct issue_store *store, uint64_t issue, const u
   issue_merge_apply(connection, clock_wall_ns(store->clock), issue, slice_make(others, other_count * sizeof *others),
                     &keys, &result);
   save_recent(store, connection, buffer_slice(&keys));
-  issue_memory_forget_issues(store->memory);
+  forget_issues(store);
   for (size_t at = 0; at < keys.len; at += sizeof(uint64_t)) {
     uint64_t key;
     memcpy(&key, keys.ptr + at, sizeof key);
@@ -205,7 +212,7 @@ enum status issue_store_split(struct issue_store *store, uint64_t issue, struct 
                               struct error *error) {
   struct connection *connection = database_write_begin(store->database);
   uint64_t made = issue_split_apply(connection, clock_wall_ns(store->clock), issue, hashes);
-  issue_memory_forget_issues(store->memory);
+  forget_issues(store);
   enum status status = database_write_end(store->database, error);
   if (status != STATUS_OK) return status;
   atomic_u64_add(&store->version, 1);
@@ -296,7 +303,7 @@ enum status issue_store_retain(struct issue_store *store, uint64_t keep_ns, uint
   uint32_t beside = item_writer_retain(connection, before_ns, events_max);
   issues += delete_empty(connection, before_ns);
   if (issues > 0 && deleted < events_max) refresh_known_values(connection);
-  if (issues > 0) issue_memory_forget_issues(store->memory);
+  if (issues > 0) forget_issues(store);
   enum status status = database_write_end(store->database, error);
   if (status != STATUS_OK) return status;
   if (deleted + issues + beside > 0) atomic_u64_add(&store->version, 1);

@@ -14,6 +14,9 @@
 #define PAIRS_MAX        16384
 #define KEYS_MAX         512
 #define KNOWN_VALUES_MAX 500 // services, environments
+#define KNOWN_KEYS_MAX   32768
+#define FULL_KEYS_MAX    256
+#define FULL_KEY_PAIRS   8 // in a batch: for fewer its values are not read
 
 struct pair {
   struct slice key, value;
@@ -26,7 +29,16 @@ struct key {
   uint32_t total;
   int32_t stored; // values in the database; -1: the key is not there
   uint32_t added; // values inserted now
+  uint32_t pairs; // different values in the batch
   bool refused;   // the issue has no room for it
+  uint64_t hash;  // of issue and name
+};
+
+// A key of an issue that has all the values it may have.
+struct full_key {
+  uint64_t key; // hash of issue and key; 0: none
+  uint64_t values[ISSUE_TAG_VALUES_MAX];
+  uint32_t count;
 };
 
 struct issue_tags {
@@ -36,7 +48,9 @@ struct issue_tags {
   uint32_t key_count;
   uint32_t dropped;
   uint64_t seed;
-  struct table *index; // hash of key and value → pair + 1; hash of key → key + 1
+  struct table *index;                      // hash of key and value → pair + 1; hash of key → key + 1
+  struct table_recent *known_keys;          // hash of issue and key → value_count of its row
+  struct full_key full_keys[FULL_KEYS_MAX]; // at hash % FULL_KEYS_MAX
 };
 
 uint32_t issue_tags_collect(const struct sentry_event *event, struct issue_tag out_tags[ISSUE_TAGS_COLLECTED_MAX]) {
@@ -62,15 +76,25 @@ struct issue_tags *issue_tags_create(void) {
   if (!tags) return NULL;
   tags->seed = random_u64();
   tags->index = table_create(sizeof(uint64_t), PAIRS_MAX + KEYS_MAX);
-  if (tags->index) return tags;
-  free(tags);
-  return NULL;
+  if (!tags->index) {
+    free(tags);
+    return NULL;
+  }
+  tags->known_keys = table_recent_create(KNOWN_KEYS_MAX);
+  return tags;
 }
 
 void issue_tags_destroy(struct issue_tags *tags) {
   if (!tags) return;
   table_destroy(tags->index);
+  table_recent_destroy(tags->known_keys);
   free(tags);
+}
+
+void issue_tags_forget(struct issue_tags *tags) {
+  table_recent_destroy(tags->known_keys);
+  tags->known_keys = table_recent_create(KNOWN_KEYS_MAX);
+  for (uint32_t i = 0; i < FULL_KEYS_MAX; i++) tags->full_keys[i].key = 0;
 }
 
 void issue_tags_clear(struct issue_tags *tags) {
@@ -111,6 +135,7 @@ static void count_one(struct issue_tags *tags, struct slice name, struct slice v
   if (is_new) {
     struct pair pair = {.key = name, .value = value, .key_index = (uint32_t)(key - tags->keys)};
     tags->pairs[tags->pair_count] = pair;
+    key->pairs++;
     *slot = ++tags->pair_count;
   }
   tags->pairs[*slot - 1].count++;
@@ -128,13 +153,50 @@ void issue_tags_count(struct issue_tags *tags, const struct issue_event *event) 
   }
 }
 
-static void load_key(struct connection *writer, uint32_t issue, struct key *key) {
+static void load_key(struct issue_tags *tags, struct connection *writer, uint32_t issue, struct key *key) {
+  // Two steps: seeds that differ by little would let names and issues that differ by little meet.
+  key->hash =
+      hash_xxh3_seeded(key->name, hash_xxh3_seeded(slice_make(&issue, sizeof issue), tags->seed)) | 1; // 0: none
+  uint32_t known;
+  if (table_recent_get(tags->known_keys, key->hash, &known)) {
+    key->stored = (int32_t)known;
+    return;
+  }
   struct statement select =
       connection_statement(writer, "SELECT value_count FROM issue_tag_key WHERE issue_id = ?1 AND key = ?2");
   statement_bind_i64(&select, 1, issue);
   statement_bind_text(&select, 2, key->name);
   key->stored = statement_step(&select) ? (int32_t)statement_i64(&select, 0) : -1;
   statement_reset(&select);
+}
+
+static void load_full_key(struct issue_tags *tags, struct connection *writer, uint32_t issue, const struct key *key) {
+  struct full_key *full = &tags->full_keys[key->hash % FULL_KEYS_MAX];
+  if (key->stored < ISSUE_TAG_VALUES_MAX || key->pairs < FULL_KEY_PAIRS || full->key == key->hash) return;
+  struct statement select =
+      connection_statement(writer, "SELECT value FROM issue_tag WHERE issue_id = ?1 AND key = ?2");
+  statement_bind_i64(&select, 1, issue);
+  statement_bind_text(&select, 2, key->name);
+  full->key = 0;
+  full->count = 0;
+  for (; statement_step(&select); full->count++) {
+    if (full->count == ISSUE_TAG_VALUES_MAX) {
+      statement_reset(&select);
+      return;
+    }
+    full->values[full->count] = hash_xxh3_seeded(statement_text(&select, 0), key->hash);
+  }
+  if (connection_status(writer) == STATUS_OK) full->key = key->hash;
+}
+
+// Whether the key has all the values it may have, and this is known to be none of them.
+static bool is_beyond(const struct issue_tags *tags, const struct key *key, struct slice value) {
+  const struct full_key *full = &tags->full_keys[key->hash % FULL_KEYS_MAX];
+  if (full->key != key->hash) return false;
+  uint64_t hash = hash_xxh3_seeded(value, key->hash);
+  bool found = false;
+  for (uint32_t i = 0; i < full->count; i++) found |= full->values[i] == hash;
+  return !found;
 }
 
 static uint32_t count_keys(struct connection *writer, uint32_t issue) {
@@ -183,7 +245,7 @@ static void write_pair(struct connection *writer, uint32_t issue, const struct p
   if (is_filter(pair->key)) note_known(writer, pair);
 }
 
-static void write_key(struct connection *writer, uint32_t issue, const struct key *key) {
+static void write_key(struct issue_tags *tags, struct connection *writer, uint32_t issue, const struct key *key) {
   struct statement upsert = connection_statement(
       writer, "INSERT INTO issue_tag_key (issue_id, key, total, value_count) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO "
               "UPDATE SET total = total + ?3, value_count = value_count + ?4");
@@ -192,6 +254,8 @@ static void write_key(struct connection *writer, uint32_t issue, const struct ke
   statement_bind_i64(&upsert, 3, key->total);
   statement_bind_i64(&upsert, 4, key->added);
   statement_run(&upsert);
+  uint32_t stored = (key->stored > 0 ? (uint32_t)key->stored : 0) + key->added;
+  table_recent_put(tags->known_keys, key->hash, stored);
 }
 
 uint32_t issue_tags_write(struct issue_tags *tags, struct connection *writer, uint32_t issue) {
@@ -199,7 +263,8 @@ uint32_t issue_tags_write(struct issue_tags *tags, struct connection *writer, ui
   int64_t room = -1; // for new keys; asked for once, when the first new key is met
   for (uint32_t i = 0; i < tags->key_count; i++) {
     struct key *key = &tags->keys[i];
-    load_key(writer, issue, key);
+    load_key(tags, writer, issue, key);
+    load_full_key(tags, writer, issue, key);
     if (key->stored >= 0) continue;
     if (room < 0) {
       uint32_t there = count_keys(writer, issue);
@@ -214,10 +279,10 @@ uint32_t issue_tags_write(struct issue_tags *tags, struct connection *writer, ui
   }
   for (uint32_t i = 0; i < tags->pair_count; i++) {
     struct key *key = &tags->keys[tags->pairs[i].key_index];
-    if (!key->refused) write_pair(writer, issue, &tags->pairs[i], key);
+    if (!key->refused && !is_beyond(tags, key, tags->pairs[i].value)) write_pair(writer, issue, &tags->pairs[i], key);
   }
   for (uint32_t i = 0; i < tags->key_count; i++) {
-    if (!tags->keys[i].refused) write_key(writer, issue, &tags->keys[i]);
+    if (!tags->keys[i].refused) write_key(tags, writer, issue, &tags->keys[i]);
   }
   issue_tags_clear(tags);
   return dropped;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Tags of one issue in one batch: counted in memory, written once. At most ISSUE_TAG_KEYS_MAX keys an issue and
+// Tags of one issue in one batch: counted in memory, written once; something of the rows is remembered between
+// batches. At most ISSUE_TAG_KEYS_MAX keys an issue and
 // ISSUE_TAG_VALUES_MAX values a key are stored; what is over is counted in the totals alone. One thread.
 #ifndef STORE_ISSUE_TAGS_H
 #define STORE_ISSUE_TAGS_H
@@ -26,5 +27,8 @@ void issue_tags_count(struct issue_tags *tags, const struct issue_event *event);
 // found no room because the issue has too many keys.
 uint32_t issue_tags_write(struct issue_tags *tags, struct connection *writer, uint32_t issue);
 void issue_tags_clear(struct issue_tags *tags);
+// What is remembered of the rows may not be true any more: the transaction failed, or somebody else changed or deleted
+// tags or issues.
+void issue_tags_forget(struct issue_tags *tags);
 
 #endif

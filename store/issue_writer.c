@@ -89,6 +89,10 @@ void issue_writer_destroy(struct issue_writer *writer) {
   free(writer);
 }
 
+void issue_writer_forget(struct issue_writer *writer) {
+  issue_tags_forget(writer->tags);
+}
+
 static bool is_resent(const struct apply *apply, const struct issue_event *event, uint64_t key) {
   if (issue_memory_has_event(apply->memory, key)) return true;
   struct statement select =

@@ -13,6 +13,9 @@ struct issue_writer;
 struct issue_writer *issue_writer_create(uint32_t groups_per_day_max); // NULL: no memory
 void issue_writer_destroy(struct issue_writer *writer);
 
+// Drops what is remembered of the tables: the transaction failed, or others changed them.
+void issue_writer_forget(struct issue_writer *writer);
+
 struct issue_writer_result {
   struct issue_store_outcome outcome;
   int64_t stored_change; // rows of table event

@@ -338,6 +338,49 @@ static void tags_are_counted_within_bounds(void **state) {
   assert_int_equal(fixture_ask(fixture, "SELECT count FROM issue_tag WHERE key = 'k00'"), 2);
 }
 
+static void one_browser(struct inbox_fixture *fixture, uint32_t id, const char *hash, uint32_t value) {
+  char text[16];
+  snprintf(text, sizeof text, "v%u", value);
+  struct issue_tag tag = {.key = SLICE_LITERAL("browser"), .value = slice_from_cstr(text)};
+  fixture_add(fixture, &(struct fixture_event){.id = id, .hash = hash, .tags = &tag, .tag_count = 1});
+}
+
+// What is remembered of tags between batches does not show: the first hundred values are counted, every time.
+static void tags_are_exact_over_many_batches(void **state) {
+  struct inbox_fixture *fixture = *state;
+  uint32_t id = 0;
+  for (uint32_t batch = 0; batch < 30; batch++) {
+    for (uint32_t i = 0; i < 50; i++, id++) one_browser(fixture, id + 1, id % 2 ? "odd" : "even", id % 300);
+    fixture_write(fixture);
+  }
+  // 1500 events, 300 values of which 150 each come to each issue, five times. The first hundred are counted.
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue_tag_key WHERE key = 'browser' AND total = 750"), 2);
+  assert_int_equal(fixture_ask(fixture, "SELECT sum(value_count) FROM issue_tag_key WHERE key = 'browser'"), 200);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue_tag WHERE key = 'browser' AND count = 5"), 200);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue_tag WHERE value IN ('v199', 'v198')"), 2);
+  assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue_tag WHERE value IN ('v200', 'v299')"), 0);
+}
+
+// An issue that is deleted leaves nothing behind for the next one of its number.
+static void a_new_issue_has_no_tags_of_a_deleted_one(void **state) {
+  struct inbox_fixture *fixture = *state;
+  struct error error = {0};
+  uint32_t deleted = 0;
+  for (uint32_t round = 0; round < 2; round++) {
+    for (uint32_t i = 0; i < 200; i++) one_browser(fixture, 1000 * round + i + 1, round ? "b" : "a", 1000 * round + i);
+    fixture_write(fixture);
+    for (uint32_t i = 0; i < 20; i++) one_browser(fixture, 1000 * round + i + 500, round ? "b" : "a", 1000 * round + i);
+    fixture_write(fixture);
+    assert_int_equal(fixture_ask(fixture, "SELECT id FROM issue"), 1);
+    assert_int_equal(fixture_ask(fixture, "SELECT total FROM issue_tag_key WHERE key = 'browser'"), 220);
+    assert_int_equal(fixture_ask(fixture, "SELECT value_count FROM issue_tag_key WHERE key = 'browser'"), 100);
+    assert_int_equal(fixture_ask(fixture, "SELECT sum(count) FROM issue_tag WHERE key = 'browser'"), 120);
+    clock_fake_add(&fixture->clock, 31 * DAY_NS);
+    assert_int_equal(issue_store_retain(fixture->store, 30 * DAY_NS, 500, &deleted, &error), STATUS_OK);
+    assert_int_equal(fixture_ask(fixture, "SELECT count(*) FROM issue"), 0);
+  }
+}
+
 static void too_many_groups_go_to_the_overflow_issue(void **state) {
   struct inbox_fixture *fixture = *state;
   fixture_close(fixture);
@@ -427,6 +470,11 @@ static void a_full_file_refuses_the_batch_and_takes_it_later(void **state) {
   fixture_write(fixture);
   assert_int_equal(fixture->outcome.events, 20);
   assert_int_equal(fixture->outcome.issues, 20);
+  // Their tags too, which the refused transaction had counted already.
+  assert_int_equal(fixture_ask(fixture,
+                               "SELECT count(*) FROM issue WHERE (SELECT count(*) FROM issue_tag WHERE "
+                               "issue_id = issue.id AND key IN ('service', 'environment') AND count = 1) <> 2"),
+                   0);
 }
 
 static void a_failed_write_can_be_repeated(void **state) {
@@ -475,6 +523,8 @@ int main(void) {
       FIXTURE_TEST(new_issues_become_ongoing_with_time),
       FIXTURE_TEST(hours_are_counted_and_pruned),
       FIXTURE_TEST(tags_are_counted_within_bounds),
+      FIXTURE_TEST(tags_are_exact_over_many_batches),
+      FIXTURE_TEST(a_new_issue_has_no_tags_of_a_deleted_one),
       FIXTURE_TEST(too_many_groups_go_to_the_overflow_issue),
       FIXTURE_TEST(odd_clocks_do_not_disturb_the_order),
       FIXTURE_TEST(retention_deletes_old_events_and_empty_issues),
