@@ -19,7 +19,9 @@
 #define INBOX_PACE_MIXED_NS   (10 * NS_PER_MS)  // after the first event of a second project
 #define INBOX_PACE_VISIBLE_NS (750 * NS_PER_MS) // in a flood: after the first event could be read, until it is written
 #define INBOX_PACE_WRITE_MAX  (400 * NS_PER_MS) // as much of it writing may be expected to take
-#define INBOX_PACE_FLOOD      64                // events in a batch
+#define INBOX_PACE_CALM_NS    (50 * NS_PER_MS)  // a flood is over when nothing came for so long
+#define INBOX_PACE_FLOOD      64                // events in INBOX_PACE_BUSY_NS
+#define INBOX_PACE_SOME       8                 // fewer say nothing of what comes next
 
 struct inbox_pace {
   uint64_t started_ns, waiting_ns, due_ns; // of the batch: its first event was read, could have been read; written at
@@ -28,6 +30,8 @@ struct inbox_pace {
   uint64_t read_ns;                        // the last record was read
   uint64_t looked_ns;                      // there was nothing to read
   uint64_t write_began_ns, write_ns;       // the last batch's writing: when, how long
+  bool was_flood;                          // the last batch's events came that fast
+  uint32_t last_project;                   // of the last batch
 };
 
 void inbox_pace_init(struct inbox_pace *pace, uint64_t now_ns);

@@ -50,7 +50,7 @@ static void a_flood_is_written_within_a_second(void **state) {
   assert_int_equal(inbox_pace_due(&pace, false), START_NS + INBOX_PACE_VISIBLE_NS);
   assert_true(INBOX_PACE_VISIBLE_NS < NS_PER_S);
   // It pauses for a moment only; when it ends the batch is written.
-  assert_int_equal(inbox_pace_due(&pace, true), last_ns + INBOX_PACE_WAIT_NS);
+  assert_int_equal(inbox_pace_due(&pace, true), last_ns + INBOX_PACE_CALM_NS);
 }
 
 static void few_events_are_no_flood(void **state) {
@@ -125,6 +125,63 @@ static void the_next_batch_is_judged_anew(void **state) {
   assert_true(inbox_pace_due(&pace, false) > START_NS + 500 * NS_PER_MS);
 }
 
+// The events of a batch come one in `every_ns`; it is written when it is due, which the journal's end makes early.
+// Returns when.
+static uint64_t write_one(struct inbox_pace *pace, uint64_t from_ns, uint64_t every_ns) {
+  uint64_t now_ns = from_ns;
+  pace->events = 0;
+  do {
+    inbox_pace_looked(pace, now_ns);
+    read_event(pace, A, now_ns);
+    now_ns += every_ns;
+  } while (inbox_pace_due(pace, true) > now_ns);
+  uint64_t due_ns = inbox_pace_due(pace, true);
+  inbox_pace_wrote(pace, due_ns, due_ns + NS_PER_MS);
+  return due_ns;
+}
+
+// 800 events a second are 16 in the moment that a batch waits at first: the next ones are longer all the same.
+static void a_flood_is_known_by_the_batch_before(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  uint64_t every_ns = 1250000, first_ns = write_one(&pace, START_NS, every_ns);
+  assert_in_range(first_ns - START_NS, 1, 30 * NS_PER_MS);
+  uint64_t second_ns = write_one(&pace, first_ns + every_ns, every_ns);
+  assert_in_range(second_ns - first_ns, 700 * NS_PER_MS, NS_PER_S);
+  // When it becomes a trickle it is none any more.
+  uint64_t third_ns = write_one(&pace, second_ns + every_ns, 15 * NS_PER_MS);
+  assert_in_range(third_ns - second_ns, 1, 60 * NS_PER_MS);
+}
+
+static void a_trickle_and_a_burst_are_no_flood(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  uint64_t now_ns = START_NS;
+  for (int i = 0; i < 5; i++) { // 100 events a second
+    uint64_t due_ns = write_one(&pace, now_ns, 10 * NS_PER_MS);
+    assert_in_range(due_ns - now_ns, 1, 30 * NS_PER_MS);
+    now_ns = due_ns + NS_PER_MS;
+  }
+  pace.events = 0;
+  flood(&pace, 20, now_ns); // a burst of twenty
+  inbox_pace_wrote(&pace, now_ns + 21 * NS_PER_MS, now_ns + 22 * NS_PER_MS);
+  now_ns += 30 * NS_PER_MS;
+  uint64_t due_ns = write_one(&pace, now_ns, 10 * NS_PER_MS);
+  assert_in_range(due_ns - now_ns, 1, 60 * NS_PER_MS);
+}
+
+// The flood of one project says nothing of another's events.
+static void a_flood_before_does_not_hold_up_another_project(void **state) {
+  (void)state;
+  struct inbox_pace pace = begun();
+  uint64_t due_ns = write_one(&pace, START_NS, NS_PER_MS);
+  due_ns = write_one(&pace, due_ns + NS_PER_MS, NS_PER_MS);
+  uint64_t now_ns = due_ns + NS_PER_MS;
+  pace.events = 0;
+  for (int i = 0; i < 10; i++) read_event(&pace, B, now_ns + (uint64_t)i * NS_PER_MS);
+  assert_int_equal(inbox_pace_due(&pace, true), now_ns + INBOX_PACE_WAIT_NS);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_lone_event_waits_a_moment),
@@ -135,6 +192,9 @@ int main(void) {
       cmocka_unit_test(another_project_does_not_wait_for_a_flood),
       cmocka_unit_test(a_mixed_batch_waits_ten_milliseconds),
       cmocka_unit_test(the_next_batch_is_judged_anew),
+      cmocka_unit_test(a_flood_is_known_by_the_batch_before),
+      cmocka_unit_test(a_trickle_and_a_burst_are_no_flood),
+      cmocka_unit_test(a_flood_before_does_not_hold_up_another_project),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
