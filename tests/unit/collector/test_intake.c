@@ -266,6 +266,51 @@ static void test_an_event_is_stored_with_its_trace_and_request(void **state) {
   buffer_finish(&body);
 }
 
+// Parsed at the door or here: the record is the same, and what the event says of its id and receipt does not count.
+static void test_an_event_may_come_parsed(void **state) {
+  struct fixture *fixture = *state;
+  struct buffer bodies[2];
+  struct journal_record records_of[2];
+  static const char members[] =
+      "\"tags\":{\"request_id\":\"r-1\"},\"timestamp\":1795253399.5,\"exception\":{\"values\":[{\"type\":\"KeyError\","
+      "\"value\":\"mail me@people.example\",\"stacktrace\":{\"frames\":[{\"function\":\"f\",\"vars\":{\"password\":"
+      "\"hunter2\"}}]}}]}}";
+  char document[1000], event[1000];
+  snprintf(document, sizeof document,
+           "{\"event_id\":\"9ec79c33ec9942ab8353589fcb2e04dc\",\"project\":7,\"received\":"
+           "\"2026-11-21T09:30:00.000000000Z\",\"event_id\":[1],\"received\":\"never\",%s",
+           members);
+  snprintf(event, sizeof event, "{\"event_id\":[1],\"received\":\"never\",%s", members);
+  struct json_parser *parser = json_parser_create(1 << 20);
+  struct sink_event parsed = {.event_id = "9ec79c33ec9942ab8353589fcb2e04dc"};
+  struct error error = {""};
+  for (int i = 0; i < 2; i++) buffer_init(&bodies[i], 1 << 20);
+  assert_int_equal(submit(fixture, JOURNAL_EVENTS, slice_from_cstr(document)), STATUS_OK);
+  assert_int_equal(records(fixture, &records_of[0], &bodies[0]), 1);
+  assert_int_equal(json_parse(parser, slice_from_cstr(event), &parsed.root, &error), STATUS_OK);
+  assert_int_equal(fixture->sink.submit_event(fixture->sink.context, 7, &parsed, on_done, &fixture->answers, &error),
+                   STATUS_OK);
+  journal_flush(fixture->journal);
+  assert_int_equal(records(fixture, &records_of[1], &bodies[1]), 2);
+  assert_int_equal(records_of[1].kind, JOURNAL_EVENTS);
+  assert_int_equal(records_of[1].project, 7);
+  assert_int_equal(records_of[1].item_count, 1);
+  struct slice texts[2];
+  for (int i = 0; i < 2; i++) { // but for the time of receipt
+    struct slice text = buffer_slice(&bodies[i]);
+    size_t at = slice_find(text, SLICE_LITERAL("\"received\":\""));
+    assert_true(at < text.len);
+    memset(bodies[i].ptr + at + 12, '0', 30);
+    assert_true(slice_find(text, SLICE_LITERAL("hunter2")) > text.len);
+    assert_true(slice_find(text, SLICE_LITERAL("expected a UUID")) > text.len);
+    texts[i] = text;
+  }
+  assert_true(slice_equal(texts[0], texts[1]));
+  check_balance(fixture, 2, 0, 0);
+  json_parser_destroy(parser);
+  for (int i = 0; i < 2; i++) buffer_finish(&bodies[i]);
+}
+
 static void write_items(struct buffer *out, const char *message, const char *filename, struct slice data) {
   const char *id = "9ec79c33ec9942ab8353589fcb2e04dc";
   struct sentry_item attachment = {.kind = SENTRY_ITEM_ATTACHMENT,
@@ -511,6 +556,7 @@ int main(void) {
       TEST(test_what_is_accepted_is_stored_as_it_came),
       TEST(test_partial_rejection_stores_the_rest),
       TEST(test_an_event_is_stored_with_its_trace_and_request),
+      TEST(test_an_event_may_come_parsed),
       TEST(test_words_of_people_are_scrubbed),
       TEST(test_malformed_is_refused_at_once),
       TEST(test_a_failing_journal_is_said),

@@ -69,6 +69,42 @@ static void test_the_text_is_copied(void **state) {
   assert_written(text, &from, FRONT ",\"user\":{\"ip_address\":\"192.0.2.7\"}}");
 }
 
+static bool stands(const char *text, const struct sentry_document_source *from, char id[33]) {
+  struct json_parser *parser = json_parser_create(1 << 20);
+  struct json_value event;
+  struct sentry_document_source source_of_text = *from;
+  source_of_text.text = slice_from_cstr(text);
+  bool result = true;
+  assert_int_equal(json_parse(parser, slice_from_cstr(text), &event, NULL), STATUS_OK);
+  assert_int_equal(sentry_document_stands(event, &source_of_text, &result, id, NULL), STATUS_OK);
+  json_parser_destroy(parser);
+  return result;
+}
+
+// What nothing changes in need not be written.
+static void test_most_events_stand_as_they_are(void **state) {
+  (void)state;
+  struct sentry_document_source from = source();
+  char id[33];
+  from.peer = SLICE_LITERAL("10.0.0.1");
+  assert_true(
+      stands("{\"message\":\"m\",\"event_id\":\"" OTHER_ID "\",\"errors\":[],\"timestamp\":1795253399}", &from, id));
+  assert_string_equal(id, ID);
+  assert_false(stands("{}", &from, id));
+  assert_false(stands("{\"timestamp\":1}", &from, id));
+  assert_false(stands("{\"errors\":[{\"type\":\"own\"}]}", &from, id));
+  assert_false(stands("{\"user\":{\"ip_address\":\"{{auto}}\"}}", &from, id));
+  from.has_sent_at = true; // a wrong clock moves times
+  from.sent_at_ns = NOW_NS - 7200 * NS_PER_S;
+  assert_false(stands("{\"message\":\"m\"}", &from, id));
+  from = source();
+  from.event_id = "";
+  assert_true(stands("{\"event_id\":\"" OTHER_ID "\"}", &from, id));
+  assert_string_equal(id, OTHER_ID);
+  assert_true(stands("{\"message\":\"m\"}", &from, id));
+  assert_int_equal(strlen(id), 32);
+}
+
 static void test_id_of_the_event_or_a_new_one(void **state) {
   (void)state;
   struct sentry_document_source from = source();
@@ -146,6 +182,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_the_header_names_the_event),
       cmocka_unit_test(test_the_text_is_copied),
+      cmocka_unit_test(test_most_events_stand_as_they_are),
       cmocka_unit_test(test_id_of_the_event_or_a_new_one),
       cmocka_unit_test(test_times_move_with_a_wrong_clock_only),
       cmocka_unit_test(test_a_clock_of_another_century_is_bounded),

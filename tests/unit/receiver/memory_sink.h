@@ -24,6 +24,7 @@ struct memory_sink {
   const char *reason;    // of the outcome, instead of the scan's
   // What came.
   uint32_t submits;
+  uint32_t parsed_events; // of them, that came parsed
   enum journal_kind kind;
   uint32_t project;
   uint64_t items, rejected;
@@ -105,6 +106,23 @@ static inline enum status memory_sink_submit(void *context, enum journal_kind ki
   return status;
 }
 
+// Kept as a document, as if it had been written for this sink.
+static inline enum status memory_sink_submit_event(void *context, uint32_t project, const struct sink_event *event,
+                                                   sink_done_fn done, void *done_context, struct error *error) {
+  struct buffer document, text;
+  buffer_init(&document, 64u << 20);
+  buffer_init(&text, 64u << 20);
+  json_write_value(&text, event->root);
+  buffer_printf(&document, "{\"event_id\":\"%s\",\"project\":%u,", event->event_id, project);
+  buffer_append_slice(&document, slice_skip(buffer_slice(&text), 1));
+  enum status status =
+      memory_sink_submit(context, JOURNAL_EVENTS, project, buffer_slice(&document), done, done_context, error);
+  ((struct memory_sink *)context)->parsed_events += status == STATUS_OK;
+  buffer_finish(&document);
+  buffer_finish(&text);
+  return status;
+}
+
 static inline enum status memory_sink_ready(void *context, struct error *error) {
   struct memory_sink *sink = context;
   memory_sink_meet(sink);
@@ -115,7 +133,10 @@ static inline struct sink memory_sink_init(struct memory_sink *sink) {
   memset(sink, 0, sizeof(*sink));
   mutex_init(&sink->mutex);
   condition_init(&sink->changed);
-  return (struct sink){.context = sink, .submit = memory_sink_submit, .ready = memory_sink_ready};
+  return (struct sink){.context = sink,
+                       .submit = memory_sink_submit,
+                       .submit_event = memory_sink_submit_event,
+                       .ready = memory_sink_ready};
 }
 
 static inline void memory_sink_finish(struct memory_sink *sink) {

@@ -38,9 +38,32 @@ static void test_an_event_is_taken_and_named(void **state) {
   assert_int_equal(f->sink.submits, 1);
   assert_int_equal(f->sink.kind, JOURNAL_EVENTS);
   assert_int_equal(f->sink.project, 3);
-  assert_stored(f, "{\"event_id\":\"" ID "\",\"project\":3,\"received\":\"2026-11-21T09:30:00.000000000Z\","
-                   "\"message\":\"m\"}");
+  assert_stored(f, "{\"event_id\":\"" ID "\",\"project\":3,\"message\":\"m\"}");
+  assert_int_equal(f->sink.parsed_events, 1);
   assert_int_equal(items(f, "event", "accepted"), 1);
+}
+
+// What says more than an id and the time of receipt is written as a document.
+static void test_an_event_that_changes_is_written(void **state) {
+  struct fixture *f = *state;
+  static const char old[] = "{\"event_id\":\"" ID "\"}\n{\"type\":\"event\"}\n{\"timestamp\":1,\"message\":\"m\"}";
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, old), 200);
+  assert_stored(f, "{\"event_id\":\"" ID "\",\"project\":3,\"received\":\"2026-11-21T09:30:00.000000000Z\","
+                   "\"errors\":[{\"type\":\"past_timestamp\",\"name\":\"timestamp\"}],"
+                   "\"timestamp\":\"2026-11-21T09:30:00.000000000Z\",\"timestamp\":1,\"message\":\"m\"}");
+  assert_int_equal(f->sink.parsed_events, 0);
+}
+
+// An event stays as it is while other items of its envelope are read.
+static void test_an_event_outlives_what_follows_it(void **state) {
+  struct fixture *f = *state;
+  static const char both[] = "{\"event_id\":\"" ID "\"}\n{\"type\":\"event\"}\n{\"message\":\"m\"}\n"
+                             "{\"type\":\"client_report\"}\n{\"discarded_events\":[{\"reason\":\"x\",\"category\":"
+                             "\"error\",\"quantity\":2}]}";
+  assert_int_equal(post(f, "/api/3/envelope/", AUTH, both), 200);
+  assert_stored(f, "{\"event_id\":\"" ID "\",\"project\":3,\"message\":\"m\"}");
+  assert_int_equal(f->sink.parsed_events, 1);
+  assert_int_equal(items(f, "client_report", "accepted"), 1);
 }
 
 static void test_slashes_do_not_matter(void **state) {
@@ -429,6 +452,8 @@ static void test_preflights_and_unknown_paths(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_an_event_is_taken_and_named),
+      TEST(test_an_event_that_changes_is_written),
+      TEST(test_an_event_outlives_what_follows_it),
       TEST(test_slashes_do_not_matter),
       TEST(test_keys_are_taken_from_everywhere_if_they_agree),
       TEST(test_wrong_keys_are_refused_with_the_reason),
