@@ -192,11 +192,21 @@ static size_t match_python_datetime(struct slice text, size_t at, size_t *no_end
   return 0;
 }
 
+// Of the shapes that begin with digits: four of them and more or "-", or one or two before ":" or white space.
+static bool may_begin_date(struct slice text, size_t at) {
+  size_t count = 0;
+  while (count < 5 && at + count < text.len && is_digit(text.ptr[at + count])) count++;
+  size_t end = at + count;
+  if (count > 4) return true;
+  if (count == 4) return end < text.len && text.ptr[end] == '-';
+  return count < 3 && end < text.len && (text.ptr[end] == ':' || grouping_text_space(text, end) > 0);
+}
+
 size_t grouping_date_match(struct slice text, size_t at, size_t *no_end_before) {
   uint8_t first = text.ptr[at];
   if (first == 'd') return match_python_datetime(text, at, no_end_before);
   bool letter = first < 0x80 && strchr("SMTWFJAOND", first) != NULL && first != '\0';
-  if (!is_digit(first) && !letter) return 0;
+  if (!letter && (!is_digit(first) || !may_begin_date(text, at))) return 0;
   for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
     const char *shape = shapes[i];
     bool letters = strchr("WML", shape[shape[0] == '[' || shape[0] == '|']) != NULL;
