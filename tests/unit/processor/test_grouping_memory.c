@@ -112,6 +112,8 @@ static void compare_until_known(struct memory_run *run, const struct grouping_co
   "\"platform\":\"native\"},{\"function\":\"?\",\"filename\":\"b.py\",\"in_app\":true},{\"function\":\"g\","           \
   "\"module\":\"m\",\"abs_path\":\"/x/site-packages/y.py\",\"context_line\":\"  z \",\"lineno\":3}]}"
 
+#define PAGE_FRAMES "{\"frames\":[{\"filename\":\"http://x.example/a.js\",\"function\":\"a.b.c\",\"in_app\":true}]}"
+
 static const char *const events[] = {
     "{\"platform\":\"python\",\"exception\":{\"type\":\"E\",\"value\":\"7 of 8\",\"stacktrace\":" FRAMES "}}",
     "{\"platform\":\"python\",\"exception\":[{\"type\":\"A\",\"stacktrace\":" FRAMES
@@ -121,8 +123,7 @@ static const char *const events[] = {
     "},{\"id\":2,\"stacktrace\":" FRAMES "}]}",
     "{\"platform\":\"python\",\"fingerprint\":[\"{{ default }}\",\"{{ function }}\"],\"exception\":{\"type\":\"E\","
     "\"stacktrace\":" FRAMES "}}",
-    "{\"platform\":\"javascript\",\"exception\":{\"type\":\"E\",\"value\":\"v\",\"stacktrace\":{\"frames\":[{"
-    "\"filename\":\"http://x.example/a.js\",\"function\":\"a.b.c\",\"in_app\":true}]}}}",
+    "{\"platform\":\"javascript\",\"exception\":{\"type\":\"E\",\"value\":\"v\",\"stacktrace\":" PAGE_FRAMES "}}",
 };
 #define EVENTS (sizeof events / sizeof events[0])
 
