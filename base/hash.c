@@ -14,8 +14,8 @@
 #include "base/status.h"
 
 #define MD5_BYTES MD5_DIGEST_LENGTH
-static_assert(sizeof(MD5_CTX) <= sizeof(struct hash_md5) && _Alignof(MD5_CTX) <= _Alignof(struct hash_md5),
-              "OpenSSL's context fits");
+static_assert(sizeof(MD5_CTX) <= sizeof(struct hash_md5), "OpenSSL's context fits");
+static_assert(_Alignof(MD5_CTX) <= _Alignof(struct hash_md5), "OpenSSL's context may lie there");
 
 uint64_t hash_xxh3(struct slice bytes) {
   return XXH3_64bits(bytes.ptr, bytes.len);
