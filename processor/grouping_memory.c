@@ -47,6 +47,7 @@ struct grouping_memo {
   uint64_t used; // the event that used it last
   bool recent;   // used since the hand came by
   bool complete, has_outline;
+  bool too_large; // to be completed
   size_t bytes;
   struct slice key;
   struct memo_frame *frames;
@@ -269,7 +270,7 @@ struct grouping_memo *grouping_memory_keep(struct grouping_memory *memory, const
   if (!memory->has_key) return NULL;
   memory->has_key = false;
   struct grouping_memo *memo = find(memory);
-  if (memo != NULL) return memo->complete ? NULL : memo;
+  if (memo != NULL) return memo->complete || memo->too_large ? NULL : memo;
   if (!was_seen(memory)) return NULL;
   size_t names = 0, frames = trace->frame_count * sizeof(struct memo_frame);
   for (uint32_t i = 0; i < trace->frame_count; i++) {
@@ -314,7 +315,8 @@ void grouping_memory_complete(struct grouping_memory *memory, struct grouping_me
   tell(&memory->scratch, app, &traces[APP]);
   if (outline != NULL) tell(&memory->scratch, outline, &traces[OUTLINE]);
   struct slice texts = buffer_slice(&memory->scratch);
-  if (memory->scratch.failed || !make_room(memory, texts.len)) return;
+  memo->too_large = memory->scratch.failed || texts.len > memory->bytes_max / SHARE;
+  if (memo->too_large || !make_room(memory, texts.len)) return;
   memo->texts = malloc(texts.len + 1);
   if (memo->texts == NULL) return;
   uint8_t *to = memo->texts;

@@ -249,6 +249,28 @@ static void bounded(void **state) {
   grouping_config_destroy(config);
 }
 
+// A trace that would take much of the memory is computed each time.
+static void too_large(void **state) {
+  struct memory_run *run = *state;
+  grouping_memory_destroy(run->memory);
+  run->memory = grouping_memory_create(64 << 10);
+  struct grouping_config *config = config_of("");
+  struct buffer json;
+  buffer_init(&json, 1 << 16);
+  buffer_append_cstr(&json, "{\"exception\":{\"type\":\"E\",\"stacktrace\":{\"frames\":[{\"function\":\"f\"}");
+  for (int i = 0; i < 60; i++) buffer_printf(&json, ",{\"function\":\"f%d\"}", i);
+  buffer_append_cstr(&json, "]}}}");
+  buffer_append_byte(&json, 0);
+  for (int i = 0; i < 4; i++) {
+    compare(run, config, (const char *)json.ptr);
+    assert_false(run->recalled);
+    compare(run, config, events[0]);
+    assert_true(run->recalled == (i >= 2));
+  }
+  buffer_finish(&json);
+  grouping_config_destroy(config);
+}
+
 // What could not be computed whole is not remembered.
 static void out_of_memory(void **state) {
   struct memory_run *run = *state;
@@ -279,7 +301,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST(known_places),       TEST(other_values), TEST(other_rules),   TEST(questions_about_the_exception),
-      TEST(every_field_counts), TEST(bounded),      TEST(out_of_memory),
+      TEST(every_field_counts), TEST(bounded),      TEST(out_of_memory), TEST(too_large),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
