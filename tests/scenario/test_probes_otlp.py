@@ -230,10 +230,10 @@ def raw_http(address, *parts):
         return response.status, response.headers, response.read()
 
 
-def assert_memory_flat(culprit, before):
+def assert_memory_flat(culprit, before, held=0):
     if not SANITIZED:  # it holds freed memory back
         grown = culprit.memory_peak() - before
-        assert grown < 32 << 20, f"{grown >> 20} MiB more"
+        assert grown < held + (32 << 20), f"{grown >> 20} MiB more"
 
 
 def head_of(http_client, signal, *lines):
@@ -264,7 +264,7 @@ def test_p06_too_large_plain_grpc(culprit, clients, signal):
     before = culprit.memory_peak()
     answer = clients["grpc"].send(signal, b"x" * (LIMIT + 1))
     assert answer.code == grpc.StatusCode.RESOURCE_EXHAUSTED and answer.retry_s is None, answer
-    assert_memory_flat(culprit, before)
+    assert_memory_flat(culprit, before, held=LIMIT)  # gRPC core hands a message over when all of it is there
 
 
 @pytest.mark.parametrize("encoding, compression", [pair for pair in COMPRESSIONS if pair[1] != "identity"])
