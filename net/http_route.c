@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: pattern and path are walked segment by segment, the table from top to bottom. Segments are compared
-// before they are percent-decoded, so that an encoded slash stays inside its segment. Tables have a few dozen routes: a
-// walk costs less than building a tree would.
+// How it works: pattern and path are walked byte by byte, the table from top to bottom; most routes end at their first
+// segment. Paths are compared before they are percent-decoded, so that an encoded slash stays inside its segment.
+// Tables have a few dozen routes: a walk costs less than building a tree would.
 #include "net/http_route.h"
 
 #include <string.h>
@@ -48,40 +48,33 @@ size_t http_route_decode(char *text, size_t len) {
   return to;
 }
 
-// Takes the segment behind the leading slash off *rest; false when nothing is left.
-static bool next_segment(struct slice *rest, struct slice *out_segment) {
-  if (rest->len == 0) return false;
-  struct slice behind = rest->ptr[0] == '/' ? slice_skip(*rest, 1) : *rest;
-  size_t end = slice_find_byte(behind, '/');
-  *out_segment = slice_sub(behind, 0, end);
-  *rest = slice_skip(behind, end);
-  return true;
-}
-
-static void capture(struct http_route_match *match, struct slice text) {
+static void capture(struct http_route_match *match, const uint8_t *from, const uint8_t *to) {
   ASSERT(match->capture_count < HTTP_ROUTE_CAPTURES_MAX);
-  match->captures[match->capture_count++] = text;
+  match->captures[match->capture_count++] = slice_make(from, (size_t)(to - from));
 }
 
 static bool matches(const char *pattern, struct slice path, struct http_route_match *match) {
-  struct slice pattern_rest = slice_from_cstr(pattern);
-  struct slice path_rest = path;
-  struct slice wanted, segment;
+  const uint8_t *at = path.ptr, *end = path.ptr + path.len;
   match->capture_count = 0;
-  while (next_segment(&pattern_rest, &wanted)) {
-    if (slice_equal_cstr(wanted, "{*}")) {
-      capture(match, slice_skip(path_rest, 1));
+  for (; *pattern; pattern++) {
+    if (*pattern == '/' && strcmp(pattern, "/{*}") == 0) {
+      if (at < end && *at != '/') return false;
+      capture(match, at < end ? at + 1 : end, end);
       return true;
     }
-    if (!next_segment(&path_rest, &segment)) return false;
-    if (slice_equal_cstr(wanted, "{}")) {
-      if (segment.len == 0) return false;
-      capture(match, segment);
-    } else if (!slice_equal(wanted, segment)) {
+    if (*pattern == '{') { // "{}"
+      const uint8_t *from = at;
+      while (at < end && *at != '/') at++;
+      if (at == from) return false;
+      capture(match, from, at);
+      pattern++;
+    } else if (at < end && *at == (uint8_t)*pattern) {
+      at++;
+    } else {
       return false;
     }
   }
-  return path_rest.len == 0;
+  return at == end;
 }
 
 void http_route_find(const struct http_route *routes, size_t count, enum http_method method, struct slice path,
