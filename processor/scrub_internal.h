@@ -58,7 +58,8 @@ struct scrub {
   struct scrub_steps steps;
 };
 
-// Signs of what may be in a text or key; none: it is clean (of a key: but for scrub_key_is_ip_address). Both read up to JSON_STRING_PADDING bytes behind it.
+// Signs of what may be in a text or key; none: it is clean (of a key: but for scrub_key_is_ip_address). Both read up to
+// JSON_STRING_PADDING bytes behind it.
 void scrub_glance_compile(struct scrub_glance *glance, const struct scrub_options *options);
 unsigned scrub_glance_at_text(const struct scrub_glance *glance, struct slice text);
 bool scrub_glance_at_key(const struct scrub_glance *glance, struct slice key); // SCRUB_SIGN_WORD
