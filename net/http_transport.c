@@ -2,12 +2,17 @@
 //
 // How it works: recv and sendmsg, or GnuTLS over the same non-blocking descriptor. A short read from a socket says that
 // it is empty; a TLS record says nothing of the kind, so there only EAGAIN does.
+//
+// GnuTLS hands out alerts that end nothing, too. They are passed over, but not for as long as a client sends them: the
+// thread has other connections.
 #include "net/http_transport.h"
 
 #include <errno.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define WARNINGS_MAX 16u // of TLS, in one step
 
 void http_transport_init(struct http_transport *transport, int fd, struct tls_identity *tls) {
   *transport = (struct http_transport){.fd = fd, .tls = tls};
@@ -29,7 +34,7 @@ static enum http_transport_result start(struct http_transport *transport, gnutls
 enum http_transport_result http_transport_handshake(struct http_transport *transport, gnutls_priority_t priorities) {
   if (!transport->tls) return HTTP_TRANSPORT_DONE;
   if (!transport->session && start(transport, priorities) != HTTP_TRANSPORT_DONE) return HTTP_TRANSPORT_END;
-  for (;;) {
+  for (unsigned warnings = 0; warnings < WARNINGS_MAX; warnings++) {
     int result = gnutls_handshake(transport->session);
     if (result == GNUTLS_E_SUCCESS) return HTTP_TRANSPORT_DONE;
     if (result == GNUTLS_E_AGAIN) return HTTP_TRANSPORT_AGAIN;
@@ -38,12 +43,13 @@ enum http_transport_result http_transport_handshake(struct http_transport *trans
       return HTTP_TRANSPORT_END;
     }
   }
+  return HTTP_TRANSPORT_END;
 }
 
 static enum http_transport_result receive_tls(struct http_transport *transport, const struct iovec rooms[2],
                                               size_t *out_len) {
   const struct iovec *room = rooms[0].iov_len > 0 ? &rooms[0] : &rooms[1];
-  for (;;) {
+  for (unsigned warnings = 0; warnings < WARNINGS_MAX; warnings++) {
     ssize_t len = gnutls_record_recv(transport->session, room->iov_base, room->iov_len);
     if (len > 0) {
       *out_len = (size_t)len;
@@ -53,6 +59,7 @@ static enum http_transport_result receive_tls(struct http_transport *transport, 
     // A client that wants to renegotiate is not humoured.
     if (len == 0 || len == GNUTLS_E_REHANDSHAKE || gnutls_error_is_fatal((int)len)) return HTTP_TRANSPORT_END;
   }
+  return HTTP_TRANSPORT_END;
 }
 
 static enum http_transport_result send_tls(struct http_transport *transport, const struct iovec *parts, size_t count,
