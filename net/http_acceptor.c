@@ -15,7 +15,8 @@
 
 #include "net/http_connection.h"
 
-#define RETRY_MS 100
+#define RETRY_MS  100
+#define ROUND_MAX 256u // connections accepted between two looks at what else there is to do
 
 static void format_peer(const struct sockaddr *address, char out[HTTP_REQUEST_PEER_BYTES]) {
   out[0] = 0;
@@ -70,9 +71,10 @@ static void give(struct http_server *server, struct http_connection *connection)
   http_loop_give(loop, connection);
 }
 
-// Takes every connection that waits. False when the system is out of descriptors or memory: the next try is for later.
+// Takes the connections that wait, up to a round's worth: a flood of them does not keep the server from stopping. False
+// when the system is out of descriptors or memory: the next try is for later.
 static bool accept_waiting(struct http_server *server) {
-  for (;;) {
+  for (unsigned i = 0; i < ROUND_MAX; i++) {
     struct sockaddr_storage address = {0};
     socklen_t len = sizeof(address);
     int fd = accept4(server->listen_fd, (struct sockaddr *)&address, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -87,6 +89,7 @@ static bool accept_waiting(struct http_server *server) {
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     give(server, connection);
   }
+  return true;
 }
 
 static void stop_listening(struct http_server *server) {
