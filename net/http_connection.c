@@ -444,7 +444,7 @@ static enum step receive(struct http_connection *connection) {
   if (result == HTTP_TRANSPORT_AGAIN) connection->readable = false;
   if (result == HTTP_TRANSPORT_END) http_connection_close(connection);
   if (result != HTTP_TRANSPORT_DONE) return STEP_WAIT;
-  if (drained && !connection->hung_up) connection->readable = false;
+  if (drained && !connection->reads_on) connection->readable = false;
   if (connection->request) expect_more(connection, len);
   size_t direct = len < rooms[0].iov_len ? len : rooms[0].iov_len;
   if (direct > 0) {
@@ -504,7 +504,7 @@ void http_connection_run(struct http_connection *connection) {
 
 void http_connection_on_events(struct http_connection *connection, uint32_t events) {
   if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) connection->readable = true;
-  if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) connection->hung_up = true;
+  if (events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) connection->reads_on = true;
   // Who has only ended the sending may still want the answer. Who is gone does not.
   bool is_gone = events & (EPOLLHUP | EPOLLERR);
   if (connection->phase == HTTP_CONNECTION_OWNER && is_gone) http_connection_close(connection);

@@ -42,7 +42,7 @@ struct http_connection {
   bool is_ready;                       // it is in the queue
   enum http_connection_phase phase;
   bool readable;    // something may wait in the socket
-  bool hung_up;     // the other side has ended: reads go on to the end of the stream
+  bool reads_on;    // a short read does not say that nothing waits: the end may, or what is behind an urgent byte
   bool cut_short;   // answered before all of the request was there
   bool deaf;        // what came behind the request is lost: no other one is answered
   bool close_after; // the answer being sent is the last one

@@ -91,7 +91,8 @@ static void adopt(struct http_loop *loop, struct http_connection *connection) {
   if (connection->loop_next) connection->loop_next->loop_previous = connection;
   loop->connections = connection;
   http_connection_begin(connection);
-  struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data = {.ptr = connection}};
+  struct epoll_event event = {.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                              .data = {.ptr = connection}};
   if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, connection->transport.fd, &event) != 0) {
     http_connection_close(connection);
   }

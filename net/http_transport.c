@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: recv and sendmsg, or GnuTLS over the same non-blocking descriptor. A short read from a socket says that
-// it is empty; a TLS record says nothing of the kind, so there only EAGAIN does.
+// it is empty, unless the stream has an end or an urgent byte in it; a TLS record says nothing of the kind, so there
+// only EAGAIN does.
 //
 // GnuTLS hands out alerts that end nothing, too. They are passed over, but not for as long as a client sends them: the
 // thread has other connections.

@@ -211,6 +211,27 @@ static void test_half_closed_client(void **state) {
   close_server(&f);
 }
 
+// A read ends at the place of an urgent byte, though more waits behind it.
+static void test_urgent_byte(void **state) {
+  (void)state;
+  struct fixture f;
+  const struct http_server_options options = {.threads = 1};
+  open_server(&f, &options);
+  struct raw_http raw;
+  raw_http_open(&raw, f.port);
+  raw_http_text(&raw, "POST /keep HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwait");
+  struct http_request *request = take_kept(&f); // nothing is read now
+  raw_http_text(&raw, "GET /style.css HTTP/1.1\r\nHo");
+  assert_int_equal(send(raw.fd, "!", 1, MSG_OOB), 1);
+  raw_http_text(&raw, "st: x\r\n\r\n");
+  assert_fetch(&f, "GET", "/style.css", "", 200, "body {}"); // the one thread has heard of all that
+  http_request_reply(request, 200, NULL, SLICE_LITERAL("done"));
+  assert_int_equal(raw_http_reply(&raw, NULL, NULL), 200);
+  assert_int_equal(raw_http_reply(&raw, NULL, NULL), 200);
+  raw_http_close(&raw);
+  close_server(&f);
+}
+
 // One that is gone with a reset leaves the request to its owner, whenever the reply comes.
 static void test_reset_before_the_reply(void **state) {
   (void)state;
@@ -302,11 +323,12 @@ static void test_mutated_requests(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_chunked_body),         cmocka_unit_test(test_expect_continue),
-      cmocka_unit_test(test_untrusted_framing),    cmocka_unit_test(test_codes_of_what_cannot_be_read),
-      cmocka_unit_test(test_targets_and_versions), cmocka_unit_test(test_pipelining),
-      cmocka_unit_test(test_half_closed_client),   cmocka_unit_test(test_reset_before_the_reply),
-      cmocka_unit_test(test_large_answers),        cmocka_unit_test(test_mutated_requests),
+      cmocka_unit_test(test_chunked_body),           cmocka_unit_test(test_expect_continue),
+      cmocka_unit_test(test_untrusted_framing),      cmocka_unit_test(test_codes_of_what_cannot_be_read),
+      cmocka_unit_test(test_targets_and_versions),   cmocka_unit_test(test_pipelining),
+      cmocka_unit_test(test_half_closed_client),     cmocka_unit_test(test_urgent_byte),
+      cmocka_unit_test(test_reset_before_the_reply), cmocka_unit_test(test_large_answers),
+      cmocka_unit_test(test_mutated_requests),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
