@@ -270,7 +270,12 @@ struct grouping_memo *grouping_memory_keep(struct grouping_memory *memory, const
   if (!memory->has_key) return NULL;
   memory->has_key = false;
   struct grouping_memo *memo = find(memory);
-  if (memo != NULL) return memo->complete || memo->too_large ? NULL : memo;
+  if (memo != NULL && (memo->complete || memo->too_large)) return NULL;
+  if (memo != NULL) { // the event under way needs it, though nothing was read out of it
+    memo->used = memory->now;
+    memo->recent = true;
+    return memo;
+  }
   if (!was_seen(memory)) return NULL;
   size_t names = 0, frames = trace->frame_count * sizeof(struct memo_frame);
   for (uint32_t i = 0; i < trace->frame_count; i++) {

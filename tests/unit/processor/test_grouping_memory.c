@@ -271,6 +271,50 @@ static void too_large(void **state) {
   grouping_config_destroy(config);
 }
 
+// An event with `count` threads, each with a trace of its own, and one trace that is the exception's when it was
+// raised, else a thread's.
+static void write_threads(struct buffer *json, bool raised, int count) {
+  buffer_clear(json);
+  buffer_append_cstr(json, "{\"platform\":\"native\"");
+  if (raised) buffer_append_cstr(json, ",\"exception\":{\"type\":\"E\",\"stacktrace\":" FRAMES "}");
+  buffer_append_cstr(json, ",\"threads\":[{\"id\":0,\"crashed\":true}");
+  if (!raised) buffer_append_cstr(json, ",{\"id\":1,\"stacktrace\":" FRAMES "}");
+  for (int i = 0; i < count; i++) {
+    buffer_printf(json, ",{\"id\":%d,\"stacktrace\":{\"frames\":[", i + 2);
+    for (int f = 0; f < 10; f++) buffer_printf(json, "%s{\"function\":\"f%0200d\"}", f > 0 ? "," : "", i);
+    buffer_append_cstr(json, "]}}");
+  }
+  buffer_append(json, "]}", 3); // and its NUL
+  assert_false(json->failed);
+}
+
+// What is known of a thread's trace is not complete. The event that completes it needs it to its end, however many
+// traces it has that want the room.
+static void what_is_completed_stays(void **state) {
+  struct memory_run *run = *state;
+  struct grouping_config *config = config_of("");
+  struct buffer json;
+  buffer_init(&json, 1 << 20);
+  for (int round = 0; round < 5; round++) {
+    grouping_memory_destroy(run->memory);
+    run->memory = grouping_memory_create(64 << 10);
+    for (int i = 0; i < 2; i++) { // the thread's trace is kept
+      write_threads(&json, false, 0);
+      compare(run, config, (const char *)json.ptr);
+    }
+    write_threads(&json, false, 10 + 10 * round); // the others are met once, so they will be
+    compare(run, config, (const char *)json.ptr);
+    for (int i = 0; i < 3; i++) {
+      write_threads(&json, true, 10 + 10 * round);
+      compare(run, config, (const char *)json.ptr);
+    }
+    assert_true(run->recalled);
+    assert_true(grouping_memory_bytes(run->memory) <= 64 << 10);
+  }
+  buffer_finish(&json);
+  grouping_config_destroy(config);
+}
+
 // What could not be computed whole is not remembered.
 static void out_of_memory(void **state) {
   struct memory_run *run = *state;
@@ -300,8 +344,15 @@ static void out_of_memory(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
-      TEST(known_places),       TEST(other_values), TEST(other_rules),   TEST(questions_about_the_exception),
-      TEST(every_field_counts), TEST(bounded),      TEST(out_of_memory), TEST(too_large),
+      TEST(known_places),
+      TEST(other_values),
+      TEST(other_rules),
+      TEST(questions_about_the_exception),
+      TEST(every_field_counts),
+      TEST(bounded),
+      TEST(out_of_memory),
+      TEST(too_large),
+      TEST(what_is_completed_stays),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
