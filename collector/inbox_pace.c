@@ -5,8 +5,9 @@
 // of that project and its events came as fast, for as long as they come half as fast: then it is due when nothing came
 // for INBOX_PACE_CALM_NS, or so early that, if writing takes as long as it took the last time, the event that waited
 // longest is written INBOX_PACE_VISIBLE_NS after it could have been read: that is, after the journal was last seen to
-// its end, or after the writing of the batch before began, whichever is later. The first event of a second project ends
-// the flood: the batch is due INBOX_PACE_MIXED_NS later, or before.
+// its end, or after the writing of the batch before began, whichever is later. But it is never due before one that is
+// no flood: where writing takes that long, batches of few events would only make the inbox fall behind. The first event
+// of a second project ends the flood: the batch is due INBOX_PACE_MIXED_NS later, or before.
 #include "collector/inbox_pace.h"
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -66,7 +67,7 @@ static bool is_flood(const struct inbox_pace *pace) {
 uint64_t inbox_pace_due(const struct inbox_pace *pace, bool at_end) {
   uint64_t due = pace->due_ns, quiet = pace->started_ns + INBOX_PACE_WAIT_NS;
   if (is_flood(pace)) {
-    due = pace->waiting_ns + INBOX_PACE_VISIBLE_NS - pace->write_ns;
+    due = later(due, pace->waiting_ns + INBOX_PACE_VISIBLE_NS - pace->write_ns);
     quiet = pace->read_ns + INBOX_PACE_CALM_NS;
   }
   return at_end ? earlier(quiet, due) : due;

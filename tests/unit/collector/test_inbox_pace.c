@@ -88,6 +88,31 @@ static void a_slow_disk_does_not_make_batches_small(void **state) {
   assert_true(inbox_pace_due(&pace, false) >= START_NS + 10 * NS_PER_S + 300 * NS_PER_MS);
 }
 
+// Nor where the journal is never seen to its end: the more waits, the larger batches must be.
+static void a_slow_disk_does_not_make_batches_small_behind_a_backlog(void **state) {
+  (void)state;
+  const uint64_t writes_ns[] = {400 * NS_PER_MS, NS_PER_S, 10 * NS_PER_S};
+  for (size_t i = 0; i < sizeof writes_ns / sizeof writes_ns[0]; i++) {
+    struct inbox_pace pace = begun();
+    const uint64_t ended_ns = START_NS + writes_ns[i];
+    inbox_pace_wrote(&pace, START_NS, ended_ns);
+    for (uint32_t k = 0; k < INBOX_PACE_FLOOD; k++) read_event(&pace, A, ended_ns); // read as fast as it goes
+    assert_int_equal(inbox_pace_due(&pace, false), ended_ns + INBOX_PACE_BUSY_NS);
+  }
+}
+
+// The promise, as long as a disk lets it be kept: an event that comes when a batch begins to be written waits for that,
+// for the next batch, and for its writing.
+static void a_flood_is_visible_within_a_second_on_a_slow_disk(void **state) {
+  (void)state;
+  for (uint64_t write_ns = 0; write_ns <= INBOX_PACE_WRITE_MAX; write_ns += 25 * NS_PER_MS) {
+    struct inbox_pace pace = begun();
+    inbox_pace_wrote(&pace, START_NS, START_NS + write_ns);
+    for (uint32_t k = 0; k < INBOX_PACE_FLOOD; k++) read_event(&pace, A, START_NS + write_ns);
+    assert_true(inbox_pace_due(&pace, false) + write_ns < START_NS + NS_PER_S);
+  }
+}
+
 static void another_project_does_not_wait_for_a_flood(void **state) {
   (void)state;
   struct inbox_pace pace = begun();
@@ -189,6 +214,8 @@ int main(void) {
       cmocka_unit_test(few_events_are_no_flood),
       cmocka_unit_test(writing_counts_in_what_an_event_waits),
       cmocka_unit_test(a_slow_disk_does_not_make_batches_small),
+      cmocka_unit_test(a_slow_disk_does_not_make_batches_small_behind_a_backlog),
+      cmocka_unit_test(a_flood_is_visible_within_a_second_on_a_slow_disk),
       cmocka_unit_test(another_project_does_not_wait_for_a_flood),
       cmocka_unit_test(a_mixed_batch_waits_ten_milliseconds),
       cmocka_unit_test(the_next_batch_is_judged_anew),
