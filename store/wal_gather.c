@@ -8,7 +8,9 @@
 //   struct log_file | the default layer's file (its szOsFile bytes)
 //
 // When writing out fails the run is dropped and the call that caused it fails. SQLite then rolls the transaction back,
-// and the run was of no other: at the end of each transaction there is a sync.
+// and the run was of no other: at the end of each transaction there is a sync. A read that fails says that it is for an
+// I/O error whatever it was: of a full disk SQLite expects that from a write, and where a statement only reads it would
+// undo that statement and keep the transaction, of which a part is gone.
 #include "store/wal_gather.h"
 
 #include <sqlite3.h>
@@ -60,8 +62,8 @@ static int log_close(sqlite3_file *file) {
 static int log_read(sqlite3_file *file, void *to, int len, sqlite3_int64 offset) {
   struct log_file *log = (struct log_file *)file;
   bool apart = offset + len <= log->from || offset >= log->from + log->len;
-  int code = apart ? SQLITE_OK : write_out(log);
-  return code != SQLITE_OK ? code : log->below->pMethods->xRead(log->below, to, len, offset);
+  if (!apart && write_out(log) != SQLITE_OK) return SQLITE_IOERR_WRITE;
+  return log->below->pMethods->xRead(log->below, to, len, offset);
 }
 
 static int log_write(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset) {

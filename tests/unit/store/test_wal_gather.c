@@ -200,6 +200,74 @@ static void a_full_disk_fails_the_transaction_and_nothing_else(void **state) {
   assert_sound(path);
 }
 
+// SQLite's default layer, whose logs take no write while `is_full`. Registered as the default one it is what a layer
+// that is created then lies on.
+static struct {
+  sqlite3_vfs vfs, *below;
+  sqlite3_io_methods methods;
+  const sqlite3_io_methods *below_methods;
+  bool is_full;
+} disk;
+
+static int write_unless_full(sqlite3_file *file, const void *bytes, int len, sqlite3_int64 offset) {
+  return disk.is_full ? SQLITE_FULL : disk.below_methods->xWrite(file, bytes, len, offset);
+}
+
+static int open_on_disk(sqlite3_vfs *vfs, const char *path, sqlite3_file *file, int flags, int *out_flags) {
+  (void)vfs;
+  int code = disk.below->xOpen(disk.below, path, file, flags, out_flags);
+  if (code != SQLITE_OK || !(flags & SQLITE_OPEN_WAL)) return code;
+  disk.below_methods = file->pMethods;
+  disk.methods = *file->pMethods;
+  disk.methods.xWrite = write_unless_full;
+  file->pMethods = &disk.methods;
+  return code;
+}
+
+// A layer on such a disk, which is the default one no longer.
+static struct wal_gather *create_on_disk(void) {
+  disk.below = sqlite3_vfs_find(NULL);
+  disk.vfs = *disk.below;
+  disk.vfs.zName = "disk";
+  disk.vfs.xOpen = open_on_disk;
+  assert_int_equal(sqlite3_vfs_register(&disk.vfs, 1), SQLITE_OK);
+  struct wal_gather *gather = wal_gather_create();
+  assert_non_null(gather);
+  assert_int_equal(sqlite3_vfs_register(disk.below, 1), SQLITE_OK);
+  return gather;
+}
+
+#define COUNT_TO(n) "WITH RECURSIVE c (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c WHERE i < " #n ") "
+
+// A statement that reads back what the transaction wrote before it, when the log must be written for that and cannot:
+// what is dropped is more than the statement's, so the whole transaction must go, and a commit must fail.
+static void what_was_dropped_cannot_be_committed(void **state) {
+  const char *path = temporary_path(*state, "a.db");
+  struct wal_gather *gather = create_on_disk();
+  sqlite3 *writer = NULL;
+  int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  assert_int_equal(sqlite3_open_v2(path, &writer, flags, wal_gather_name(gather)), SQLITE_OK);
+  const char *const before[] = {"PRAGMA page_size = 4096", "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL",
+                                "PRAGMA cache_size = 20", "CREATE TABLE a (id INTEGER PRIMARY KEY, text TEXT)",
+                                "CREATE TABLE b (id INTEGER PRIMARY KEY, text TEXT UNIQUE)",
+                                COUNT_TO(300) "INSERT INTO a SELECT i, printf('%900d', i) FROM c", "BEGIN",
+                                // More than the cache holds, less than is gathered.
+                                "UPDATE a SET text = 'new' || text WHERE id <= 100"};
+  for (size_t i = 0; i < sizeof before / sizeof *before; i++)
+    assert_int_equal(sqlite3_exec(writer, before[i], NULL, NULL, NULL), SQLITE_OK);
+  disk.is_full = true;
+  assert_int_not_equal(sqlite3_exec(writer, "INSERT INTO b SELECT id, text FROM a", NULL, NULL, NULL), SQLITE_OK);
+  disk.is_full = false;
+  assert_int_not_equal(sqlite3_get_autocommit(writer), 0);
+  assert_int_not_equal(sqlite3_exec(writer, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+  sqlite3_close(writer);
+  assert_int_equal(ask(path, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check <> 'ok'"), 0);
+  assert_int_equal(ask(path, "SELECT count(*) FROM a WHERE text LIKE 'new%'"), 0);
+  assert_int_equal(ask(path, "SELECT count(*) FROM a"), 300);
+  wal_gather_destroy(gather);
+  sqlite3_vfs_unregister(&disk.vfs);
+}
+
 // Killed at any moment: what was committed is there, the rest is not.
 static void a_kill_leaves_whole_transactions(void **state) {
   const char *path = temporary_path(*state, "a.db");
@@ -242,6 +310,7 @@ int main(void) {
       TEMPORARY_TEST(small_transactions_are_written_at_their_end),
       TEMPORARY_TEST(a_log_begun_again_does_not_show_what_it_held),
       TEMPORARY_TEST(a_full_disk_fails_the_transaction_and_nothing_else),
+      TEMPORARY_TEST(what_was_dropped_cannot_be_committed),
       TEMPORARY_TEST(a_kill_leaves_whole_transactions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
