@@ -189,6 +189,16 @@ static enum http_head_result field_line(struct http_head *head, struct slice byt
   return text ? invalid(head, text) : HTTP_HEAD_MORE;
 }
 
+// What no host and port can hold (RFC 9110, 7.2), and where two parsers would see different names.
+static bool is_host(struct slice value) {
+  static const char never[] = "\"#/<>?@\\^`{|}";
+  for (size_t i = 0; i < value.len; i++) {
+    uint8_t byte = value.ptr[i];
+    if (byte <= ' ' || byte >= 0x7f || memchr(never, byte, sizeof(never) - 1)) return false;
+  }
+  return true;
+}
+
 // Framing that two parsers could read differently is refused (RFC 9112, 6.3).
 static enum http_head_result finish(struct http_head *head, struct slice bytes) {
   if (head->lengths > 1) return invalid(head, "more than one Content-Length");
@@ -196,6 +206,7 @@ static enum http_head_result finish(struct http_head *head, struct slice bytes) 
   if (head->lengths && head->encodings) return invalid(head, "Content-Length and Transfer-Encoding together");
   if (head->encodings && head->minor_version == 0) return invalid(head, "Transfer-Encoding before HTTP/1.1");
   if (head->hosts > 1 || (head->hosts == 0 && head->minor_version > 0)) return invalid(head, "not exactly one Host");
+  if (!is_host(slice_of(bytes, head->host))) return invalid(head, "a Host that is none");
   if (head->authority.len && head->hosts &&
       !slice_equal_ignore_case(slice_of(bytes, head->authority), slice_of(bytes, head->host))) {
     return invalid(head, "the request target has another host than Host");
