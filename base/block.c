@@ -8,7 +8,8 @@
 #include "base/decompress.h"
 
 #define LZ4_MARK        'L'
-#define ZSTD_MARK       0x28 // of the magic number 0xfd2fb528, little-endian
+#define ZSTD_MARK       0x28               // of the magic number 0xfd2fb528, little-endian
+#define LARGE_BYTES     ((size_t)64 << 10) // batches of spans: a third faster for a twentieth more bytes
 #define INPUT_BYTES_MAX ((size_t)1 << 30)
 
 static enum status compress_lz4(struct slice input, struct buffer *out) {
@@ -16,7 +17,8 @@ static enum status compress_lz4(struct slice input, struct buffer *out) {
   uint8_t *to = buffer_reserve(out, room + 1);
   if (!to) return STATUS_TOO_LARGE;
   to[0] = LZ4_MARK;
-  int len = LZ4_compress_default((const char *)input.ptr, (char *)to + 1, (int)input.len, (int)room);
+  int len = LZ4_compress_fast((const char *)input.ptr, (char *)to + 1, (int)input.len, (int)room,
+                              input.len < LARGE_BYTES ? 1 : 4);
   ASSERT(len > 0); // the room is what the worst input needs
   out->len += (size_t)len + 1;
   return STATUS_OK;

@@ -471,6 +471,14 @@ static enum status open_ui(struct collector *collector, struct error *error) {
   return http_server_open(&ui, &collector->ui_server, &collector->ui_port, error);
 }
 
+// What connections that are read together bring shares a commit.
+static void expect_several(void *journal, bool begin) {
+  if (begin)
+    journal_expect(journal);
+  else
+    journal_expect_end(journal);
+}
+
 static enum status open_ingest(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
   ingest_routes_init(&collector->ingest, collector->otlp_http, collector->sentry_http);
@@ -486,6 +494,8 @@ static enum status open_ingest(struct collector *collector, struct error *error)
       .admit = ingest_routes_admit,
       .admit_context = &collector->ingest,
       .budget = &collector->budget,
+      .on_several = expect_several,
+      .several_context = collector->intake_journal,
       .body_bytes_max = options->ingest_wire_max_bytes,
   };
   enum status status = http_server_open(&http, &collector->http_server, &collector->http_port, error);

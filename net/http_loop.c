@@ -220,10 +220,14 @@ static void take_events(struct http_loop *loop) {
   ASSERT(count >= 0 || errno == EINTR);
   read_clocks(loop);
   take_posts(loop);
+  const struct http_server_options *options = &loop->server->options;
+  bool several = count > 1 && options->on_several;
+  if (several) options->on_several(options->several_context, true);
   for (int i = 0; i < count; i++) {
     struct http_connection *connection = events[i].data.ptr; // NULL: the eventfd
     if (connection) http_connection_on_events(connection, events[i].events);
   }
+  if (several) options->on_several(options->several_context, false);
 }
 
 static void run(void *context) {

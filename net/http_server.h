@@ -65,6 +65,10 @@ struct http_server_options {
   // through on_refusal with the words in error, and the body is never kept. May be NULL.
   enum status (*admit)(void *context, const struct http_request *request, struct error *error);
   void *admit_context;
+  // Told on a loop's thread that several connections have something to read, and that it was all read and handled, so
+  // that what their requests do can be gathered. May be NULL.
+  void (*on_several)(void *context, bool begin);
+  void *several_context;
   // Counts culprit_http_dropped_total{listener,reason}. unreadable: a request line, headers or chunk that could not be
   // read, answered through on_refusal too; the others have no answer: overdue: a request not there, or its answer not
   // taken, within its time; slow: a head or body below the least rate; crowded: a connection over the limits. NULL:
