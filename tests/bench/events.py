@@ -25,7 +25,7 @@ CULPRIT = ROOT / "build" / "release" / "culprit"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 SIZES = {"50 KB": 50000, "5 KB": 5000}
-WARM_UP_SECONDS = 12  # longer than decision_wait, when the journal begins to write over its segments
+WARM_UP_SECONDS = 8  # several times run's decision_wait: the journal writes over its segments
 FULL_SPEED_CONNECTIONS = 64  # each waits for its answer, and an answer for the disk
 FLOOD_CONNECTIONS = 8
 STEADY_RATE = 100

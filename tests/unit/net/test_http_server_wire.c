@@ -232,6 +232,78 @@ static void test_urgent_byte(void **state) {
   close_server(&f);
 }
 
+struct several {
+  struct mutex mutex;
+  struct condition changed;
+  bool held, released;
+  uint32_t rounds, inside; // told of several, and requests that came while it was
+  bool is_inside;
+};
+
+static enum status hold_the_loop(void *context, const struct http_request *request, struct error *error) {
+  (void)error;
+  struct several *several = context;
+  mutex_lock(&several->mutex);
+  several->inside += several->is_inside;
+  if (slice_equal_cstr(http_request_path(request), "/item/hold")) {
+    several->held = true;
+    condition_broadcast(&several->changed);
+    while (!several->released) condition_wait(&several->changed, &several->mutex);
+  }
+  mutex_unlock(&several->mutex);
+  return STATUS_OK;
+}
+
+static void note_several(void *context, bool begin) {
+  struct several *several = context;
+  mutex_lock(&several->mutex);
+  assert_true(several->is_inside != begin);
+  several->is_inside = begin;
+  several->rounds += begin;
+  mutex_unlock(&several->mutex);
+}
+
+// What comes on two connections while the thread is busy is read in one round, which is announced.
+static void test_several_connections_are_announced(void **state) {
+  (void)state;
+  struct several several = {0};
+  mutex_init(&several.mutex);
+  condition_init(&several.changed);
+  struct fixture f;
+  const struct http_server_options options = {.threads = 1,
+                                              .admit = hold_the_loop,
+                                              .admit_context = &several,
+                                              .on_several = note_several,
+                                              .several_context = &several};
+  open_server(&f, &options);
+  struct raw_http raw[3];
+  static const char request[] = "GET /style.css HTTP/1.1\r\nHost: x\r\n\r\n";
+  for (int i = 0; i < 3; i++) {
+    raw_http_open(&raw[i], f.port);
+    raw_http_text(&raw[i], request);
+    assert_int_equal(raw_http_reply(&raw[i], NULL, NULL), 200);
+  }
+  raw_http_text(&raw[0], "GET /item/hold HTTP/1.1\r\nHost: x\r\n\r\n");
+  mutex_lock(&several.mutex);
+  while (!several.held) condition_wait(&several.changed, &several.mutex);
+  uint32_t rounds = several.rounds, inside = several.inside;
+  raw_http_text(&raw[1], request);
+  raw_http_text(&raw[2], request);
+  several.released = true;
+  condition_broadcast(&several.changed);
+  mutex_unlock(&several.mutex);
+  for (int i = 0; i < 3; i++) assert_int_equal(raw_http_reply(&raw[i], NULL, NULL), 200);
+  mutex_lock(&several.mutex);
+  assert_int_equal(several.rounds, rounds + 1);
+  assert_int_equal(several.inside, inside + 2);
+  mutex_unlock(&several.mutex);
+  for (int i = 0; i < 3; i++) raw_http_close(&raw[i]);
+  close_server(&f);
+  assert_false(several.is_inside);
+  condition_finish(&several.changed);
+  mutex_finish(&several.mutex);
+}
+
 // One that is gone with a reset leaves the request to its owner, whenever the reply comes.
 static void test_reset_before_the_reply(void **state) {
   (void)state;
@@ -323,11 +395,17 @@ static void test_mutated_requests(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_chunked_body),           cmocka_unit_test(test_expect_continue),
-      cmocka_unit_test(test_untrusted_framing),      cmocka_unit_test(test_codes_of_what_cannot_be_read),
-      cmocka_unit_test(test_targets_and_versions),   cmocka_unit_test(test_pipelining),
-      cmocka_unit_test(test_half_closed_client),     cmocka_unit_test(test_urgent_byte),
-      cmocka_unit_test(test_reset_before_the_reply), cmocka_unit_test(test_large_answers),
+      cmocka_unit_test(test_chunked_body),
+      cmocka_unit_test(test_expect_continue),
+      cmocka_unit_test(test_untrusted_framing),
+      cmocka_unit_test(test_codes_of_what_cannot_be_read),
+      cmocka_unit_test(test_targets_and_versions),
+      cmocka_unit_test(test_pipelining),
+      cmocka_unit_test(test_half_closed_client),
+      cmocka_unit_test(test_urgent_byte),
+      cmocka_unit_test(test_several_connections_are_announced),
+      cmocka_unit_test(test_reset_before_the_reply),
+      cmocka_unit_test(test_large_answers),
       cmocka_unit_test(test_mutated_requests),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
