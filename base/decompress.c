@@ -26,7 +26,7 @@
 #define WHOLE_BYTES_MAX     ((size_t)1 << 20)
 #define WHOLE_GROWTH_MAX    32 // times its size; DEFLATE's own limit is 1032
 #define STEP_BYTES_MIN      ((size_t)16 * 1024)
-#define ZSTD_WINDOW_LOG_MAX 23   // 8 MiB, what RFC 8878 asks decoders for
+#define ZSTD_WINDOW_LOG_MAX 23 // 8 MiB, what RFC 8878 asks decoders for
 #define ZSTD_LEVEL          1
 #define GZIP_LEVEL          1
 #define ZLIB_WINDOW         15
