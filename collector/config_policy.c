@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// How it works: an item is a word or a mapping of one member, which says its kind. Each is tried with sampling_create on
-// its own, so that what only sampling can judge (a range, a regular expression) has the line it is written in.
+// How it works: an item is a word or a mapping of one member, which says its kind. Each is tried with sampling_create
+// on its own, so that what only sampling can judge (a range, a regular expression) has the line it is written in.
 #include "collector/config_policy.h"
 
 #include <errno.h>

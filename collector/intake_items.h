@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What intake does with a payload of JOURNAL_ITEMS: every item is read, what people wrote is scrubbed like any text for
-// people. The e-mail address in a feedback's own field stays: it was given so that somebody may answer. Attachments that
-// are text are scrubbed as processor/scrub_file does; others are kept as they are. Pure; any thread.
+// people. The e-mail address in a feedback's own field stays: it was given so that somebody may answer. Attachments
+// that are text are scrubbed as processor/scrub_file does; others are kept as they are. Pure; any thread.
 #ifndef COLLECTOR_INTAKE_ITEMS_H
 #define COLLECTOR_INTAKE_ITEMS_H
 

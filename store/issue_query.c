@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/block.h"
+#include "base/clock.h"
 #include "store/issue_part.h"
 
 #define HOUR_NS            (UINT64_C(3600) * NS_PER_S)
