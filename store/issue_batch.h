@@ -13,10 +13,10 @@
 #include "proto/sentry_item.h"
 #include "store/issue.h"
 
-#define ISSUE_BATCH_EVENTS_MAX 8000
+#define ISSUE_BATCH_EVENTS_MAX 12000
 #define ISSUE_BATCH_ITEMS_MAX  500
-#define ISSUE_BATCH_BYTES_MAX  (24u << 20) // full from here on
-#define ISSUE_BATCH_MEMORY_MAX (64u << 20) // an event more always fits below this
+#define ISSUE_BATCH_BYTES_MAX  (40u << 20) // full from here on
+#define ISSUE_BATCH_MEMORY_MAX (88u << 20) // an event more always fits below this
 
 // One attachment, feedback or note of what an SDK threw away.
 struct issue_item {
