@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Error events of Sentry SDKs, from the socket to the committed row, for tests/bench/run.
 
-  events     50 KB and 5 KB Python events of 50 issues at full speed on 64 connections, in the steady state (see run):
+  events     50 KB and 5 KB Python events of 50 issues at full speed on 128 connections, in the steady state (see run):
              the rate is that of rows committed, and the clock stops when the last one is
   fairness   project A floods one issue at full speed while project B sends a modest, steady rate of distinct errors;
              B's time from being due to its committed row, against that of B alone
@@ -26,7 +26,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 SIZES = {"50 KB": 50000, "5 KB": 5000}
 WARM_UP_SECONDS = 8  # several times run's decision_wait: the journal writes over its segments
-FULL_SPEED_CONNECTIONS = 64  # each waits for its answer, and an answer for the disk
+FULL_SPEED_CONNECTIONS = 128  # as from 128 workers: each waits for its answer, and an answer for the disk
 FLOOD_CONNECTIONS = 8
 STEADY_RATE = 100
 STEADY_ISSUES = 200

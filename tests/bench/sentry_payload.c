@@ -18,10 +18,11 @@
 
 #define HEAD_AT     15 // the stored block's bytes in a body
 #define EVENT_MAX   ((size_t)4 << 20)
-#define GZIP_LEVEL  9 // the SDK's
-#define CRUMBS_MAX  100
-#define FRAME_BYTES 1150
-#define CRUMB_BYTES 190
+#define GZIP_LEVEL  9     // the SDK's
+#define LARGE_BYTES 20000 // many frames and modules
+#define FRAME_BYTES 1250  // about
+#define CRUMB_BYTES 165   // likewise
+#define ID_BYTES    47    // of an event's id, its key and its brace
 
 struct body {
   uint8_t *bytes;
@@ -178,12 +179,9 @@ static void write_surroundings(struct sentry_payload *payload, struct buffer *ou
   buffer_append_cstr(out, "}");
 }
 
-// The event without its first brace and id.
+// The event without its first brace and id: frames, what surrounds them, then breadcrumbs until it is long enough.
 static void write_event(struct sentry_payload *payload, struct buffer *out, uint32_t issue, uint32_t bytes) {
-  bool large = bytes >= 20000;
-  uint32_t crumbs = large ? CRUMBS_MAX : 5, modules = large ? 80 : 8;
-  uint32_t others = 2600 + crumbs * CRUMB_BYTES + modules * 24;
-  uint32_t frames = bytes > others + FRAME_BYTES ? (bytes - others) / FRAME_BYTES : 1;
+  uint32_t frames = bytes >= LARGE_BYTES ? bytes / 2 / FRAME_BYTES : 1, modules = bytes >= LARGE_BYTES ? 80 : 8;
   buffer_printf(
       out,
       "\"level\":\"error\",\"timestamp\":\"%s\",\"exception\":{\"values\":[{\"mechanism\":{\"type\":\"django\","
@@ -192,12 +190,13 @@ static void write_event(struct sentry_payload *payload, struct buffer *out, uint
       "2026-11-21T12:00:00.000000Z", issue, word(payload), number(payload, 10000), word(payload),
       number(payload, 10000));
   for (uint32_t i = 0; i < frames; i++) write_frame(payload, out, issue, i, frames == 1 || i >= frames / 2);
-  buffer_append_cstr(out, "]}}]},\"breadcrumbs\":{\"values\":[");
-  for (uint32_t i = 0; i < crumbs; i++) write_crumb(payload, out, i == 0);
-  buffer_append_cstr(out, "]},");
+  buffer_append_cstr(out, "]}}]},");
   write_request(payload, out);
   write_surroundings(payload, out, modules);
-  buffer_append_cstr(out, "}\n");
+  buffer_append_cstr(out, ",\"breadcrumbs\":{\"values\":[");
+  for (bool first = true; out->len + ID_BYTES + CRUMB_BYTES / 2 < bytes; first = false)
+    write_crumb(payload, out, first);
+  buffer_append_cstr(out, "]}}\n");
 }
 
 static void put_u16(uint8_t *to, size_t value) {
