@@ -15,7 +15,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define RAW_HTTP_REPLY_MAX (1 << 20)
+#define RAW_HTTP_REPLY_MAX (12 << 20) // more than a socket holds
 
 struct raw_http {
   int fd;
