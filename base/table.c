@@ -7,8 +7,16 @@
 // A look-up touches keys only: eight slots a cache line. Removal shifts the following entries of the cluster back, so
 // there are no tombstones and a table that lives for months does not rot. At most 7 of 8 slots are used.
 //
-// struct table_recent: a ring of entries in the order they came, chained into buckets. New entries go to the front of
-// their chain, so that the oldest entry, the one to forget, is always the last of its chain.
+// struct table_recent: a ring of entries in the order they came, numbered, chained into buckets from the newest to the
+// oldest:
+//
+//   buckets   | · | 8 | · | 5 | ...                    numbers of entries; one that has left the ring ends the chain
+//                   |       |
+//   ring      | 7 | 8 → 6 | · | 5 → 2 | 6 | ...        (2 was forgotten: 5 is the last of its chain)
+//
+// So forgetting is only going on in the ring: nothing is searched for and nothing unlinked. Numbers have 32 bits. When
+// they have come round, one that was left behind long ago may seem to be in the ring; the walk then reads entries of
+// other chains, which have other keys.
 #include "base/table.h"
 
 #include <assert.h>
@@ -156,26 +164,28 @@ void table_clear(struct table *table) {
 struct recent_entry {
   uint64_t key;
   uint32_t value;
-  uint32_t next; // older entry of the same bucket, as index + 1; 0 ends the chain
+  uint32_t older; // number of the next entry of the chain
 };
 static_assert(sizeof(struct recent_entry) == 16, "16 bytes an entry");
 
 struct table_recent {
   struct recent_entry *entries;
-  uint32_t *buckets; // newest entry as index + 1; 0 is empty
+  uint32_t *buckets; // number of the newest entry; entries are numbered from 1
   uint32_t entries_max;
   uint32_t count;
-  uint32_t oldest; // where the next entry goes; its old content is the oldest once the ring is full
+  uint32_t newest;    // its number; 0: none yet
+  uint32_t newest_at; // its place in the ring
   unsigned shift;
 };
 
 struct table_recent *table_recent_create(size_t entries_max) {
-  ASSERT(entries_max > 0 && entries_max < UINT32_MAX);
+  ASSERT(entries_max > 0 && entries_max <= UINT32_MAX / 2);
   struct table_recent *recent = calloc(1, sizeof *recent);
   ASSERT(recent != NULL);
   unsigned bits = 1;
-  while ((size_t)2 << bits <= entries_max) bits++;
+  while ((size_t)1 << bits < entries_max) bits++;
   recent->entries_max = (uint32_t)entries_max;
+  recent->newest_at = recent->entries_max - 1;
   recent->shift = 64 - bits;
   recent->entries = calloc(entries_max, sizeof *recent->entries);
   recent->buckets = calloc((size_t)1 << bits, sizeof *recent->buckets);
@@ -194,39 +204,40 @@ static uint32_t *recent_bucket(const struct table_recent *recent, uint64_t key) 
   return &recent->buckets[(key * SPREAD) >> recent->shift];
 }
 
+// The entry that came `age` entries before the newest; age < count.
+static struct recent_entry *recent_aged(const struct table_recent *recent, uint32_t age) {
+  uint32_t at = recent->newest_at;
+  return &recent->entries[at >= age ? at - age : at + recent->entries_max - age];
+}
+
 static struct recent_entry *recent_find(const struct table_recent *recent, uint64_t key) {
-  for (uint32_t link = *recent_bucket(recent, key); link != 0; link = recent->entries[link - 1].next) {
-    if (recent->entries[link - 1].key == key) return &recent->entries[link - 1];
+  uint32_t age = recent->newest - *recent_bucket(recent, key);
+  while (age < recent->count) {
+    struct recent_entry *entry = recent_aged(recent, age);
+    if (entry->key == key) return entry;
+    uint32_t older = recent->newest - entry->older;
+    if (older <= age) break; // its number has come round
+    age = older;
   }
   return NULL;
 }
 
-// Unlinks the entry at `index`, the last of its chain.
-static void recent_forget(struct table_recent *recent, uint32_t index) {
-  uint32_t *link = recent_bucket(recent, recent->entries[index].key);
-  while (*link != index + 1) {
-    ASSERT(*link != 0);
-    link = &recent->entries[*link - 1].next;
-  }
-  *link = 0;
+void table_recent_put_new(struct table_recent *recent, uint64_t key, uint32_t value) {
+  uint32_t *bucket = recent_bucket(recent, key);
+  if (recent->count < recent->entries_max) recent->count++;
+  recent->newest++;
+  recent->newest_at = recent->newest_at + 1 == recent->entries_max ? 0 : recent->newest_at + 1;
+  recent->entries[recent->newest_at] = (struct recent_entry){.key = key, .value = value, .older = *bucket};
+  *bucket = recent->newest;
 }
 
 void table_recent_put(struct table_recent *recent, uint64_t key, uint32_t value) {
   struct recent_entry *known = recent_find(recent, key);
   if (known) {
     known->value = value;
-    return;
-  }
-  uint32_t index = recent->oldest;
-  if (recent->count == recent->entries_max) {
-    recent_forget(recent, index);
   } else {
-    recent->count++;
+    table_recent_put_new(recent, key, value);
   }
-  recent->oldest = index + 1 == recent->entries_max ? 0 : index + 1;
-  uint32_t *bucket = recent_bucket(recent, key);
-  recent->entries[index] = (struct recent_entry){.key = key, .value = value, .next = *bucket};
-  *bucket = index + 1;
 }
 
 void table_recent_prefetch(const struct table_recent *recent, uint64_t key) {
@@ -234,14 +245,8 @@ void table_recent_prefetch(const struct table_recent *recent, uint64_t key) {
 }
 
 void table_recent_prefetch_entry(const struct table_recent *recent, uint64_t key) {
-  uint32_t link = *recent_bucket(recent, key);
-  if (link != 0) __builtin_prefetch(&recent->entries[link - 1]);
-}
-
-void table_recent_prefetch_oldest(const struct table_recent *recent, uint32_t ahead) {
-  if (recent->count < recent->entries_max || ahead >= recent->entries_max) return;
-  size_t index = ((size_t)recent->oldest + ahead) % recent->entries_max;
-  __builtin_prefetch(recent_bucket(recent, recent->entries[index].key));
+  uint32_t age = recent->newest - *recent_bucket(recent, key);
+  if (age < recent->count) __builtin_prefetch(recent_aged(recent, age));
 }
 
 bool table_recent_get(const struct table_recent *recent, uint64_t key, uint32_t *out_value) {

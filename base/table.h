@@ -31,19 +31,19 @@ void *table_next(const struct table *table, size_t *cursor, uint64_t *out_key);
 void table_clear(struct table *table);
 
 // A fixed-capacity memory of keys, each with a small value, that forgets the oldest when it is full (for remembered
-// verdicts): at most 20 bytes an entry and no allocation after creation. Keys are hashed by the caller here too; any
+// verdicts): at most 24 bytes an entry and no allocation after creation. Keys are hashed by the caller here too; any
 // key.
 struct table_recent;
 struct table_recent *table_recent_create(size_t entries_max);
 void table_recent_destroy(struct table_recent *recent);
 // Replaces the value of a known key without making it younger.
 void table_recent_put(struct table_recent *recent, uint64_t key, uint32_t value);
+// The same for a key that the caller knows to be absent: touches nothing but where its chain begins, and the ring.
+void table_recent_put_new(struct table_recent *recent, uint64_t key, uint32_t value);
 bool table_recent_get(const struct table_recent *recent, uint64_t key, uint32_t *out_value);
 // Begins to load what finding `key` will read: where its chain begins, and once that is here, the chain's first entry.
 void table_recent_prefetch(const struct table_recent *recent, uint64_t key);
 void table_recent_prefetch_entry(const struct table_recent *recent, uint64_t key);
-// The same for what putting a new key will read to forget the oldest one, `ahead` puts from now.
-void table_recent_prefetch_oldest(const struct table_recent *recent, uint32_t ahead);
 // Every value, in no order: start with *cursor = 0; NULL at the end. They may be changed.
 uint32_t *table_recent_next(struct table_recent *recent, size_t *cursor);
 

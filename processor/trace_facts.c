@@ -145,20 +145,27 @@ static void link_request(struct trace_facts *facts, uint64_t request_key, const 
   link->randomness = sampling_randomness(trace);
 }
 
-// Under the lock. All first places together, then all second ones, so that waiting for one is waiting for all.
+// Of the traces of a record that are looked up ahead of time.
+static uint32_t prefetched(const struct record_facts *record) {
+  return record->trace_count < PREFETCH_MAX ? record->trace_count : PREFETCH_MAX;
+}
+
+static uint64_t key_at(const struct record_facts *record, uint32_t index) {
+  return segment_index_trace_key(record_facts_trace_id(record, index));
+}
+
+// Under the lock: what settling reads of a trace that waits, as nearly all do.
 static void prefetch(const struct trace_facts *facts, const struct record_facts *record) {
-  struct record_trace trace;
-  for (uint32_t i = 0; i < record->trace_count && i < PREFETCH_MAX; i++) {
-    record_facts_trace(record, i, &trace);
-    uint64_t key = segment_index_trace_key(trace.trace_id);
+  for (uint32_t i = 0; i < prefetched(record); i++) {
+    uint64_t key = key_at(record, i);
     table_prefetch(facts->waiting, key);
     table_recent_prefetch(facts->verdicts, key);
-    table_recent_prefetch_oldest(facts->verdicts, i);
   }
-  for (uint32_t i = 0; i < record->trace_count && i < PREFETCH_MAX; i++) {
-    record_facts_trace(record, i, &trace);
-    table_recent_prefetch_entry(facts->verdicts, segment_index_trace_key(trace.trace_id));
-  }
+}
+
+// And what merging reads. All first places together, then all second ones, so that waiting for one is waiting for all.
+static void prefetch_verdicts(const struct trace_facts *facts, const struct record_facts *record) {
+  for (uint32_t i = 0; i < prefetched(record); i++) table_recent_prefetch_entry(facts->verdicts, key_at(record, i));
 }
 
 void trace_facts_prefetch(struct trace_facts *facts, const struct record_facts *record) {
@@ -170,6 +177,7 @@ void trace_facts_prefetch(struct trace_facts *facts, const struct record_facts *
 bool trace_facts_merge(struct trace_facts *facts, uint64_t sequence, const struct record_facts *record) {
   mutex_lock(&facts->lock);
   prefetch(facts, record);
+  prefetch_verdicts(facts, record);
   bool room = table_count(facts->waiting) + record->trace_count <= facts->options.waiting_max ||
               table_count(facts->waiting) == 0; // a record larger than the table still passes, see below
   if (!room) {
@@ -236,8 +244,9 @@ static struct trace_facts_verdict remembered(struct trace_facts *facts, uint32_t
                                       .known = true};
 }
 
+// A trace that waits has no verdict, so the key is a new one.
 static void remember(struct trace_facts *facts, uint64_t key, const struct sampling_verdict *verdict) {
-  table_recent_put(facts->verdicts, key, sampling_verdict_pack(verdict));
+  table_recent_put_new(facts->verdicts, key, sampling_verdict_pack(verdict));
   table_remove(facts->waiting, key);
   if (table_count(facts->randomness) > 0) table_remove(facts->randomness, key);
 }

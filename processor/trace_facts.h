@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The facts of every trace that waits for its verdict, merged over the records it came in, and the remembered verdicts
-// of those that have one. A waiting trace costs 24 bytes in a table of bounded size; a verdict 16 bytes in a memory
+// of those that have one. A waiting trace costs 24 bytes in a table of bounded size; a verdict 20 bytes in a memory
 // that forgets the oldest. A span that arrives after its trace's verdict follows it.
 //
 // One thread merges and settles (the pipeline's); trace_facts_lookup may be called by any thread.

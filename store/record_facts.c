@@ -108,6 +108,11 @@ void record_facts_trace(const struct record_facts *facts, uint32_t index, struct
   out_trace->probability_ppm = little_endian_get_u32(from + 60);
 }
 
+const uint8_t *record_facts_trace_id(const struct record_facts *facts, uint32_t index) {
+  ASSERT(index < facts->trace_count);
+  return facts->traces + (size_t)index * TRACE_BYTES;
+}
+
 struct record_item record_facts_item(const struct record_facts *facts, uint32_t index) {
   ASSERT(index < facts->item_count);
   return item_at(facts->items, index);

@@ -74,6 +74,8 @@ struct record_facts {
 // another version).
 enum status record_facts_decode(struct slice section, struct record_facts *out_facts);
 void record_facts_trace(const struct record_facts *facts, uint32_t index, struct record_trace *out_trace);
+// The 16 bytes of its id, in the section.
+const uint8_t *record_facts_trace_id(const struct record_facts *facts, uint32_t index);
 struct record_item record_facts_item(const struct record_facts *facts, uint32_t index);
 // Walks the request ids: cursor starts at facts->requests; false at the end.
 bool record_facts_next_request(const struct record_facts *facts, const uint8_t **cursor,

@@ -149,6 +149,37 @@ static void test_recent_forgets_the_oldest(void **state) {
   table_recent_destroy(NULL);
 }
 
+// Against a plain list, with few buckets for the keys and most of them put again and again.
+static void test_recent_against_a_model(void **state) {
+  (void)state;
+  enum { KEYS = 300, ENTRIES = 100 };
+  uint64_t put_at[KEYS] = {0}, puts = 0; // when a key came, counting new ones; 0: never
+  uint32_t values[KEYS] = {0};
+  uint64_t random = 88172645463325252u;
+  struct table_recent *recent = table_recent_create(ENTRIES);
+  for (uint32_t step = 1; step <= 50000; step++) {
+    size_t pick = (size_t)(next_random(&random) % KEYS);
+    uint64_t key = pick * UINT64_C(0xF1DE83E19937733D);
+    bool is_known = put_at[pick] > 0 && puts - put_at[pick] < ENTRIES;
+    uint32_t value = 0;
+    table_recent_prefetch(recent, key);
+    table_recent_prefetch_entry(recent, key);
+    assert_int_equal(table_recent_get(recent, key, &value), is_known);
+    if (is_known) assert_int_equal(value, values[pick]);
+    if (!is_known) put_at[pick] = ++puts;
+    values[pick] = step;
+    if (is_known || step % 2 == 0) {
+      table_recent_put(recent, key, step);
+    } else {
+      table_recent_put_new(recent, key, step);
+    }
+  }
+  size_t cursor = 0, seen = 0;
+  while (table_recent_next(recent, &cursor)) seen++;
+  assert_int_equal(seen, ENTRIES);
+  table_recent_destroy(recent);
+}
+
 static void test_recent_replaces_without_making_younger(void **state) {
   (void)state;
   struct table_recent *recent = table_recent_create(3);
@@ -191,6 +222,7 @@ int main(void) {
       cmocka_unit_test(test_against_a_model),
       cmocka_unit_test(test_iteration),
       cmocka_unit_test(test_recent_forgets_the_oldest),
+      cmocka_unit_test(test_recent_against_a_model),
       cmocka_unit_test(test_recent_replaces_without_making_younger),
       cmocka_unit_test(test_recent_values_can_be_changed),
   };
