@@ -91,26 +91,30 @@ static struct arena_block *add_block(struct arena *arena, size_t bytes) {
   return block;
 }
 
-// Not zeroed; *out_bytes: with padding.
-static void *take(struct arena *arena, size_t bytes, size_t *out_bytes) {
-  size_t left = arena->max_bytes - arena->used_bytes;
-  if (bytes == 0) bytes = 1;
-  size_t padded = bytes > SIZE_MAX - (ALIGNMENT - 1) ? SIZE_MAX : (bytes + (ALIGNMENT - 1)) & ~(ALIGNMENT - 1);
-  if (padded > left) {
-    arena->exhausted = true;
-    return NULL;
-  }
-  struct arena_block *block = arena->blocks;
-  if (!block || block->capacity - block->used < padded) block = add_block(arena, padded);
-  if (!block) {
-    arena->exhausted = true;
-    return NULL;
-  }
+static void *take_from(struct arena *arena, struct arena_block *block, size_t padded) {
   void *memory = block->bytes + block->used;
   block->used += padded;
   arena->used_bytes += padded;
-  *out_bytes = padded;
   return memory;
+}
+
+// `padded` bytes, a multiple of ALIGNMENT, from a new block. NULL and exhausted when that is not allowed.
+__attribute__((noinline)) static void *take_new(struct arena *arena, size_t padded) {
+  bool allowed = padded <= arena->max_bytes - arena->used_bytes;
+  struct arena_block *block = allowed ? add_block(arena, padded) : NULL;
+  if (block) return take_from(arena, block, padded);
+  arena->exhausted = true;
+  return NULL;
+}
+
+// Not zeroed; *out_bytes: with padding.
+static inline void *take(struct arena *arena, size_t bytes, size_t *out_bytes) {
+  struct arena_block *block = arena->blocks;
+  const size_t wanted = bytes + (bytes == 0);
+  const size_t padded = wanted > SIZE_MAX - ALIGNMENT ? SIZE_MAX : (wanted + (ALIGNMENT - 1)) & ~(ALIGNMENT - 1);
+  *out_bytes = padded;
+  bool has_room = block && padded <= block->capacity - block->used && padded <= arena->max_bytes - arena->used_bytes;
+  return has_room ? take_from(arena, block, padded) : take_new(arena, padded);
 }
 
 void *arena_alloc(struct arena *arena, size_t bytes) {
@@ -139,6 +143,24 @@ struct slice arena_copy(struct arena *arena, struct slice bytes) {
   if (bytes.len > 0) memcpy(copy, bytes.ptr, bytes.len);
   memset(copy + bytes.len, 0, padded - bytes.len);
   return slice_make(copy, bytes.len);
+}
+
+struct buffer arena_room(struct arena *arena) {
+  static uint8_t nothing;
+  struct arena_block *block = arena->blocks;
+  size_t left = arena->max_bytes - arena->used_bytes;
+  size_t room = block ? block->capacity - block->used : 0;
+  if (room > left) room = left;
+  if (room < ALIGNMENT) return (struct buffer){.ptr = &nothing, .max_bytes = 0};
+  room -= ALIGNMENT; // for what a text ends with
+  return (struct buffer){.ptr = block->bytes + block->used, .capacity = room, .max_bytes = room};
+}
+
+struct slice arena_take_room(struct arena *arena, size_t len) {
+  size_t padded;
+  uint8_t *text = take(arena, len + 1, &padded); // of the newest block: there is room
+  memset(text + len, 0, padded - len);
+  return slice_make(text, len);
 }
 
 struct slice arena_printf(struct arena *arena, const char *format, ...) {

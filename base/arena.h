@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/buffer.h"
 #include "base/slice.h"
 
 struct arena_block;
@@ -35,6 +36,11 @@ void *arena_alloc_array(struct arena *arena, size_t count, size_t bytes);
 // A copy in the arena; on exhaustion an empty slice with a NULL ptr. The copy is followed by a NUL byte outside its
 // len.
 struct slice arena_copy(struct arena *arena, struct slice bytes);
+// For who writes before knowing how much it will be: what is free of the newest block, as a buffer that cannot grow and
+// is never finished. Nothing else may be asked of the arena until arena_take_room takes the first `len` bytes of it, if
+// at all; they end as a copy does.
+struct buffer arena_room(struct arena *arena);
+struct slice arena_take_room(struct arena *arena, size_t len);
 // printf into the arena; NUL-terminated beyond len. Empty slice with NULL ptr on exhaustion.
 struct slice arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool arena_exhausted(const struct arena *arena);

@@ -104,6 +104,8 @@ void json_key_slice(struct json_writer *writer, struct slice key);
 static inline void json_key(struct json_writer *writer, const char *key) {
   json_key_slice(writer, slice_from_cstr(key));
 }
+// A key of our own, in which nothing needs to be escaped.
+void json_key_plain(struct json_writer *writer, struct slice key);
 void json_write_string(struct json_writer *writer, struct slice text);
 void json_write_cstr(struct json_writer *writer, const char *text); // NULL writes null
 void json_write_i64(struct json_writer *writer, int64_t number);

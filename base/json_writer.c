@@ -65,13 +65,15 @@ static size_t plain_run(struct slice text, size_t at) {
 }
 
 typedef uint8_t block __attribute__((vector_size(16)));
+typedef int8_t signed_block __attribute__((vector_size(16)));
 
-// Copies sixteen bytes; returns a block that is zero where they stand for themselves.
+// Copies sixteen bytes; returns a block that is zero where they stand for themselves. One more than each byte below
+// 0x20 or above 0x7e is, with a sign, below 0x21.
 static inline block copy_block(uint8_t *to, const uint8_t *from) {
   block bytes;
   memcpy(&bytes, from, sizeof bytes);
   memcpy(to, &bytes, sizeof bytes);
-  return (block)(bytes - 0x20 > 0x5E) | (block)(bytes == '"') | (block)(bytes == '\\');
+  return (block)((signed_block)(bytes + 1) < 0x21) | (block)(bytes == '"') | (block)(bytes == '\\');
 }
 
 static inline bool is_zero(block bytes) {
@@ -81,27 +83,33 @@ static inline bool is_zero(block bytes) {
 }
 
 // Copies len < 16 bytes: in two halves that may overlap.
-static inline bool copy_short(uint8_t *to, const uint8_t *from, size_t len) {
+static inline void copy_short(uint8_t *to, const uint8_t *from, size_t len) {
   if (len >= 8) {
     memcpy(to, from, 8);
     memcpy(to + len - 8, from + len - 8, 8);
-    return !has_special(eight(to)) && !has_special(eight(to + len - 8));
-  }
-  if (len >= 4) {
+  } else if (len >= 4) {
     memcpy(to, from, 4);
     memcpy(to + len - 4, from + len - 4, 4);
-    return !has_special(four(to) << 32 | four(to + len - 4));
+  } else if (len > 0) {
+    to[0] = from[0];
+    to[len / 2] = from[len / 2];
+    to[len - 1] = from[len - 1];
   }
-  if (len == 0) return true;
-  to[0] = from[0];
-  to[len / 2] = from[len / 2];
-  to[len - 1] = from[len - 1];
-  return is_plain(from[0]) && is_plain(from[len / 2]) && is_plain(from[len - 1]);
+}
+
+// Do len < 16 bytes stand for themselves?
+static inline bool is_plain_short(const uint8_t *text, size_t len) {
+  if (len >= 8) return !has_special(eight(text)) && !has_special(eight(text + len - 8));
+  if (len >= 4) return !has_special(four(text) << 32 | four(text + len - 4));
+  return len == 0 || (is_plain(text[0]) && is_plain(text[len / 2]) && is_plain(text[len - 1]));
 }
 
 // Copies the text; true when it stands for itself.
 static inline bool copy_plain(uint8_t *to, struct slice text) {
-  if (text.len < sizeof(block)) return copy_short(to, text.ptr, text.len);
+  if (text.len < sizeof(block)) {
+    copy_short(to, text.ptr, text.len);
+    return is_plain_short(text.ptr, text.len);
+  }
   const size_t last = text.len - sizeof(block);
   block special = copy_block(to + last, text.ptr + last);
   for (size_t i = 0; i < last; i += sizeof(block)) special |= copy_block(to + i, text.ptr + i);
@@ -264,6 +272,25 @@ void json_key_slice(struct json_writer *writer, struct slice key) {
   append_string(writer->out, comma, key, true);
 }
 
+void json_key_plain(struct json_writer *writer, struct slice key) {
+  uint8_t *state = &writer->state[writer->depth];
+  ASSERT((*state & (STATE_OBJECT | STATE_KEY)) == STATE_OBJECT);
+  uint8_t *to = buffer_reserve(writer->out, key.len + 4);
+  const bool comma = *state & STATE_NONEMPTY;
+  *state |= STATE_NONEMPTY | STATE_KEY;
+  if (!to) return;
+  *to = ',';
+  to += comma;
+  *to++ = '"';
+  if (key.len < sizeof(block)) {
+    copy_short(to, key.ptr, key.len);
+  } else {
+    memcpy(to, key.ptr, key.len);
+  }
+  memcpy(to + key.len, "\":", 2);
+  writer->out->len += comma + 1 + key.len + 2;
+}
+
 void json_write_string(struct json_writer *writer, struct slice text) {
   append_string(writer->out, begin_value(writer), text, false);
 }
@@ -317,9 +344,10 @@ void json_write_parsed(struct json_writer *writer, struct json_value value) {
   json_write_value(writer->out, value);
 }
 
-// Not a string.
-static void append_scalar(struct buffer *out, struct json_value value) {
+// Neither a string of the tape nor a container.
+static void append_other(struct buffer *out, struct json_value value) {
   switch (json_type_of(value)) {
+  case JSON_STRING: append_string(out, false, json_string(value), false); break;
   case JSON_BOOL: buffer_append_cstr(out, json_bool(value) ? "true" : "false"); break;
   case JSON_I64: append_i64(out, json_i64(value)); break;
   case JSON_U64: append_u64(out, false, json_u64(value)); break;
@@ -328,80 +356,109 @@ static void append_scalar(struct buffer *out, struct json_value value) {
   }
 }
 
-// Like append_string, of a string of the tape, behind which there are bytes that may be read: whole blocks are copied,
-// and what of the last one is not in the string is not looked at.
-static inline void append_parsed(struct buffer *out, bool comma, struct slice text, bool colon) {
-  static const block places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-  static_assert(sizeof(block) <= JSON_STRING_PADDING, "the last block may be read");
-  if (out->capacity - out->len < text.len + 2 + sizeof(block) + 2) {
-    append_string(out, comma, text, colon);
-    return;
-  }
-  uint8_t *to = out->ptr + out->len;
-  *to = ',';
-  to += comma;
-  *to++ = '"';
-  block special = {0};
-  size_t left = text.len;
-  for (; left > sizeof(block); left -= sizeof(block), to += sizeof(block), text.ptr += sizeof(block)) {
-    special |= copy_block(to, text.ptr);
-  }
-  special |= copy_block(to, text.ptr) & (block)(places < (uint8_t)left);
-  if (!is_zero(special)) {
-    append_string(out, comma, slice_make(text.ptr - (text.len - left), text.len), colon);
-    return;
-  }
-  to += left;
-  *to++ = '"';
-  *to = ':';
-  to += colon;
-  out->len = (size_t)(to - out->ptr);
+// Where in a buffer the next byte goes. What does not go the short way is appended to the buffer, which pen_lift and
+// pen_set stand around.
+struct pen {
+  uint8_t *to, *limit;
+};
+
+static inline void pen_lift(const struct pen *pen, struct buffer *out) {
+  if (pen->to) out->len = (size_t)(pen->to - out->ptr);
 }
 
-static inline void append_mark(struct buffer *out, bool comma, char mark) {
-  if (comma) buffer_append_byte(out, ',');
-  buffer_append_byte(out, (uint8_t)mark);
+static inline struct pen pen_set(const struct buffer *out) {
+  if (!out->ptr) return (struct pen){NULL, NULL};
+  return (struct pen){out->ptr + out->len, out->ptr + out->capacity};
+}
+
+static inline void put_byte(struct pen *pen, struct buffer *out, char byte) {
+  if (pen->to == pen->limit) {
+    pen_lift(pen, out);
+    buffer_append_byte(out, (uint8_t)byte);
+    *pen = pen_set(out);
+    return;
+  }
+  *pen->to++ = (uint8_t)byte;
+}
+
+// Like append_string, of a string of the tape, behind which there are bytes that may be read: whole blocks are copied,
+// and what of the last one is not in the string is not looked at.
+static inline void put_parsed(struct pen *pen, struct buffer *out, bool comma, struct slice text, bool colon) {
+  static const uint8_t inside[2 * sizeof(block)] = {255, 255, 255, 255, 255, 255, 255, 255,
+                                                    255, 255, 255, 255, 255, 255, 255, 255};
+  static_assert(sizeof(block) <= JSON_STRING_PADDING, "the last block may be read");
+  if ((size_t)(pen->limit - pen->to) >= text.len + sizeof(block) + 4) {
+    uint8_t *to = pen->to;
+    const uint8_t *from = text.ptr;
+    size_t left = text.len;
+    block special = {0}, mask;
+    *to = ',';
+    to += comma;
+    *to++ = '"';
+    for (; left > sizeof(block); left -= sizeof(block), to += sizeof(block), from += sizeof(block)) {
+      special |= copy_block(to, from);
+    }
+    memcpy(&mask, inside + sizeof(block) - left, sizeof mask);
+    special |= copy_block(to, from) & mask;
+    if (is_zero(special)) {
+      to += left;
+      *to++ = '"';
+      *to = ':';
+      pen->to = to + colon;
+      return;
+    }
+  }
+  pen_lift(pen, out);
+  append_string(out, comma, text, colon);
+  *pen = pen_set(out);
 }
 
 void json_write_value(struct buffer *out, struct json_value value) {
-  bool objects[JSON_DEPTH_MAX + 2]; // of the open containers, the innermost at `depth`; [0] is around the value
+  bool objects[JSON_DEPTH_MAX + 1]; // of the containers around the innermost one: is it an object, else an array
   size_t depth = 0;
+  bool is_object = false;          // the innermost one
   bool comma = false, key = false; // is a comma due; is what comes a key
-  objects[0] = false;
   if (!json_is_present(value)) {
     buffer_append_cstr(out, "null");
     return;
   }
-  const struct json_tape *tape = value.document;
-  const uint64_t end = json_tape_behind(tape, value.index);
+  const struct json_tape tape = *value.document;
+  const uint64_t end = json_tape_behind(&tape, value.index);
+  struct pen pen = pen_set(out);
   while (value.index < end) {
-    const uint64_t word = tape->words[value.index];
+    const uint64_t word = tape.words[value.index];
     const char mark = json_tape_mark(word);
     if (mark == '"') {
-      append_parsed(out, comma, json_tape_string(tape, word), key);
-    } else if (mark == '{' || mark == '[') {
-      ASSERT(depth + 1 < sizeof objects / sizeof *objects);
-      append_mark(out, comma, mark);
-      objects[++depth] = key = mark == '{';
-      comma = false;
+      put_parsed(&pen, out, comma, json_tape_string(&tape, word), key);
       value.index++;
+      comma = !key;
+      key = comma && is_object;
       continue;
-    } else if (mark == '}' || mark == ']') {
-      append_mark(out, false, mark);
-      key = objects[--depth];
-      comma = true;
-      value.index++;
-      continue;
-    } else if (mark == JSON_TAPE_REPLACED) {
-      append_string(out, comma, json_string(value), false);
-    } else {
-      if (comma) buffer_append_byte(out, ',');
-      append_scalar(out, value);
     }
-    value.index = json_tape_behind(tape, value.index);
-    comma = !key;
-    key = !key && objects[depth];
+    if (mark == '}' || mark == ']') {
+      put_byte(&pen, out, mark);
+      is_object = objects[--depth];
+      value.index++;
+    } else {
+      if (comma) put_byte(&pen, out, ',');
+      if (mark == '{' || mark == '[') {
+        ASSERT(depth < sizeof objects / sizeof *objects);
+        put_byte(&pen, out, mark);
+        objects[depth++] = is_object;
+        is_object = key = mark == '{';
+        comma = false;
+        value.index++;
+        continue;
+      }
+      pen_lift(&pen, out);
+      append_other(out, value);
+      pen = pen_set(out);
+      value.index = json_tape_behind(&tape, value.index);
+    }
+    comma = true;
+    key = is_object;
   }
+  pen_lift(&pen, out);
 }
 
 const uint8_t json_tape_types[256] = {

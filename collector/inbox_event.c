@@ -165,9 +165,9 @@ void inbox_event_write(const struct inbox_event *made, const struct sentry_event
   struct json_writer json;
   json_writer_init(&json, out);
   json_begin_object(&json);
-  json_key(&json, "algorithm");
+  json_key_plain(&json, SLICE_LITERAL("algorithm"));
   json_write_cstr(&json, made->algorithm);
-  json_key(&json, "variants");
+  json_key_plain(&json, SLICE_LITERAL("variants"));
   grouping_write_variants(&made->result, &json);
   json_end_object(&json);
   buffer_append_byte(out, '\n');

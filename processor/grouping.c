@@ -396,15 +396,15 @@ void grouping_write_variants(const struct grouping_result *result, struct json_w
   json_begin_object(writer);
   for (uint32_t i = 0; i < result->variant_count; i++) {
     const struct grouping_variant *variant = &result->variants[i];
-    json_key(writer, variant->name);
+    json_key_plain(writer, slice_from_cstr(variant->name));
     json_begin_object(writer);
-    json_key(writer, "hash");
+    json_key_plain(writer, SLICE_LITERAL("hash"));
     json_write_cstr(writer, variant->hash[0] != '\0' ? variant->hash : NULL);
-    json_key(writer, "contributes");
+    json_key_plain(writer, SLICE_LITERAL("contributes"));
     json_write_bool(writer, variant->contributes);
-    json_key(writer, "description");
+    json_key_plain(writer, SLICE_LITERAL("description"));
     json_write_cstr(writer, variant->description);
-    json_key(writer, "component");
+    json_key_plain(writer, SLICE_LITERAL("component"));
     grouping_write_component(variant->root, writer);
     json_end_object(writer);
   }

@@ -54,6 +54,7 @@ struct grouping_memo {
   uint32_t frame_count;
   uint8_t *texts;
   struct grouping_memo_trace traces[TRACES];
+  struct grouping_ended ended[TRACES];
 };
 
 struct grouping_memory {
@@ -334,6 +335,7 @@ void grouping_memory_complete(struct grouping_memory *memory, struct grouping_me
     at = told->written.ptr + told->written.len;
     hash_md5_init(&told->begun);
     hash_md5_update(&told->begun, told->fed);
+    told->ended = &memo->ended[i];
   }
   memcpy(memo->traces, traces, sizeof traces);
   memo->has_outline = outline != NULL;

@@ -15,11 +15,19 @@
 #include "processor/grouping.h"
 #include "processor/grouping_match.h"
 
+// The last hash that went on from what was told: by what came behind it.
+#define GROUPING_ENDED_BYTES_MAX 96
+struct grouping_ended {
+  uint8_t rest[GROUPING_ENDED_BYTES_MAX];
+  size_t len;
+  char hash[33]; // "": none yet
+};
 // What a component's children come to, in their place.
 struct grouping_told {
   struct slice fed;      // the contributing values, as they go into a hash
   struct slice written;  // the children as JSON, commas between them
   struct hash_md5 begun; // a hash that has taken `fed`
+  struct grouping_ended *ended;
 };
 struct grouping_memo_trace {
   const char *hint;

@@ -39,30 +39,65 @@ static uint8_t byte_at(const struct scanner *scanner, size_t at) {
   return at < scanner->text.len ? scanner->text.ptr[at] : 0;
 }
 
+// What a byte of ASCII belongs to: looked up, because it is asked of every byte several times.
+enum {
+  LETTER = 1,
+  DIGIT = 2,
+  HEX_DIGIT = 4,
+  LABEL = 8,  // of a host name
+  LOCAL = 16, // in front of an e-mail's @; labels are among them
+  WORD = 32,
+  FIRST = 64, // of what is neither an e-mail nor a host name
+};
+#define AMONG(c, first, last) ((c) >= (first) && (c) <= (last))
+#define IS_LETTER(c)          (AMONG(c, 'a', 'z') || AMONG(c, 'A', 'Z'))
+#define IS_DIGIT(c)           AMONG(c, '0', '9')
+#define IS_HEX(c)             (IS_DIGIT(c) || AMONG(c, 'a', 'f') || AMONG(c, 'A', 'F'))
+#define IS_LABEL(c)           (IS_LETTER(c) || IS_DIGIT(c) || (c) == '-')
+#define IS_LOCAL(c)                                                                                                    \
+  (IS_LABEL(c) || (c) == '!' || AMONG(c, '#', '\'') || (c) == '*' || (c) == '+' || (c) == '.' || (c) == '/' ||         \
+   (c) == '=' || (c) == '?' || AMONG(c, '^', '`') || AMONG(c, '{', '~'))
+#define IS_FIRST(c)                                                                                                    \
+  (IS_HEX(c) || (c) == 'h' || (c) == 'w' || (c) == 't' || (c) == ':' || (c) == '-' || (c) == '\'' || (c) == '"' ||     \
+   (c) == 'S' || (c) == 'M' || (c) == 'W' || (c) == 'J' || (c) == 'O' || (c) == 'N' || (c) == 'T')
+#define CLASSES(c)                                                                                                     \
+  ((IS_LETTER(c) ? LETTER : 0) | (IS_DIGIT(c) ? DIGIT : 0) | (IS_HEX(c) ? HEX_DIGIT : 0) | (IS_LABEL(c) ? LABEL : 0) | \
+   (IS_LOCAL(c) ? LOCAL : 0) | (IS_LETTER(c) || IS_DIGIT(c) || (c) == '_' ? WORD : 0) | (IS_FIRST(c) ? FIRST : 0))
+#define CLASSES_4(c)  CLASSES(c), CLASSES((c) + 1), CLASSES((c) + 2), CLASSES((c) + 3)
+#define CLASSES_16(c) CLASSES_4(c), CLASSES_4((c) + 4), CLASSES_4((c) + 8), CLASSES_4((c) + 12)
+static const uint8_t classes[256] = {CLASSES_16(0x00), CLASSES_16(0x10), CLASSES_16(0x20), CLASSES_16(0x30),
+                                     CLASSES_16(0x40), CLASSES_16(0x50), CLASSES_16(0x60), CLASSES_16(0x70)};
+
 static bool is_digit(uint8_t c) {
-  return c >= '0' && c <= '9';
+  return classes[c] & DIGIT;
 }
 
 static bool is_hex(uint8_t c) {
-  return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
+  return classes[c] & HEX_DIGIT;
 }
 
 static bool is_letter(uint8_t c) {
-  return (c | 0x20) >= 'a' && (c | 0x20) <= 'z';
+  return classes[c] & LETTER;
 }
 
 static bool is_label(uint8_t c) {
-  return is_letter(c) || is_digit(c) || c == '-';
+  return classes[c] & LABEL;
 }
 
 static bool is_email_local(uint8_t c) {
-  // One bit a byte of ".!#$%&'*+/=?^_`{|}~", in two words of 64.
-  static const uint64_t marks[2] = {UINT64_C(0xa000ccfa00000000), UINT64_C(0x78000001c0000000)};
-  return is_label(c) || (c < 0x80 && (marks[c / 64] >> c % 64 & 1) != 0);
+  return classes[c] & LOCAL;
+}
+
+static bool is_word_at(const struct scanner *scanner, size_t at) {
+  if (at < scanner->text.len && scanner->text.ptr[at] < 0x80) return classes[scanner->text.ptr[at]] & WORD;
+  return grouping_text_word_at(scanner->text, at);
 }
 
 static bool is_boundary(const struct scanner *scanner, size_t at) {
-  return grouping_text_word_before(scanner->text, at) != grouping_text_word_at(scanner->text, at);
+  const struct slice text = scanner->text;
+  bool is_ascii = at > 0 && at <= text.len && text.ptr[at - 1] < 0x80;
+  bool word_before = is_ascii ? (classes[text.ptr[at - 1]] & WORD) != 0 : grouping_text_word_before(text, at);
+  return word_before != is_word_at(scanner, at);
 }
 
 static size_t match_email(struct scanner *scanner, size_t at) {
@@ -85,8 +120,8 @@ static size_t match_email(struct scanner *scanner, size_t at) {
 // scheme "://", one byte that can start a host, one of anything but a line's end, then everything up to white space.
 static size_t match_url(struct scanner *scanner, size_t at) {
   static const char *const schemes[] = {"https://", "http://", "wss://", "ws://", "ftp://"};
-  uint8_t first = byte_at(scanner, at);
-  if (first != 'h' && first != 'w' && first != 'f') return 0;
+  uint8_t first = byte_at(scanner, at), second = byte_at(scanner, at + 1);
+  if (first == 'w' ? second != 's' : (first != 'h' && first != 'f') || second != 't') return 0;
   struct slice rest = slice_skip(scanner->text, at);
   for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
     struct slice scheme = slice_from_cstr(schemes[i]);
@@ -139,7 +174,7 @@ static size_t match_hostname(struct scanner *scanner, size_t at) {
     label = end + 1;
     end = label;
     while (is_letter(byte_at(scanner, end)) && end - label <= LABEL_BYTES_MAX) end++;
-    if (grouping_text_word_at(scanner->text, end)) continue;
+    if (is_word_at(scanner, end)) continue;
     if (is_top_level_domain(slice_sub(scanner->text, label, end - label))) return end - at;
   }
 }
@@ -164,7 +199,7 @@ static size_t match_ip4(const struct scanner *scanner, size_t at) {
     here += len;
     if (part < 3 && byte_at(scanner, here++) != '.') return 0;
   }
-  return grouping_text_word_at(scanner->text, here) ? 0 : here - at;
+  return is_word_at(scanner, here) ? 0 : here - at;
 }
 
 // At most four hex digits from `at`.
@@ -215,7 +250,7 @@ static size_t match_hex_word(const struct scanner *scanner, size_t at, size_t le
   for (size_t i = 0; i < len; i++) {
     if (!is_hex(byte_at(scanner, at + i))) return 0;
   }
-  return is_boundary(scanner, at) && !grouping_text_word_at(scanner->text, at + len) ? len : 0;
+  return is_boundary(scanner, at) && !is_word_at(scanner, at + len) ? len : 0;
 }
 
 static size_t match_uuid(struct scanner *scanner, size_t at) {
@@ -259,7 +294,7 @@ static size_t match_duration(struct scanner *scanner, size_t at) {
   bool ms = byte_at(scanner, whole) == 'm' && byte_at(scanner, whole + 1) == 's';
   if (ms && is_boundary(scanner, at)) return whole + 2 - at;
   size_t end = skip_fraction(scanner, whole);
-  if (byte_at(scanner, end) == 's' && !grouping_text_word_at(scanner->text, end + 1)) return end + 1 - at;
+  if (byte_at(scanner, end) == 's' && !is_word_at(scanner, end + 1)) return end + 1 - at;
   scanner->no_duration_before = whole;
   return 0;
 }
@@ -271,7 +306,7 @@ static size_t match_hex(struct scanner *scanner, size_t at) {
   if (!is_boundary(scanner, at)) return 0;
   size_t end = at + 2;
   while (is_hex(byte_at(scanner, end))) end++;
-  return grouping_text_word_at(scanner->text, end) ? 0 : end - at;
+  return is_word_at(scanner, end) ? 0 : end - at;
 }
 
 // Where the digits of a number start: behind a minus, or here at a word boundary; SIZE_MAX when no number starts.
@@ -285,14 +320,14 @@ static size_t match_float(struct scanner *scanner, size_t at) {
   if (start == SIZE_MAX) return 0;
   size_t whole = skip_digits(scanner, start);
   size_t end = skip_fraction(scanner, whole);
-  return end == whole || grouping_text_word_at(scanner->text, end) ? 0 : end - at;
+  return end == whole || is_word_at(scanner, end) ? 0 : end - at;
 }
 
 static size_t match_int(struct scanner *scanner, size_t at) {
   size_t start = number_start(scanner, at);
   if (start == SIZE_MAX) return 0;
   size_t end = skip_digits(scanner, start);
-  return grouping_text_word_at(scanner->text, end) ? 0 : end - at;
+  return is_word_at(scanner, end) ? 0 : end - at;
 }
 
 static size_t match_quoted_str(struct scanner *scanner, size_t at) {
@@ -354,7 +389,6 @@ static uint32_t possible_hex_kinds(const struct scanner *scanner, size_t at) {
 // The kinds that may begin at `at`, one bit each: all that would match there, and few others.
 static uint32_t possible_kinds(const struct scanner *scanner, size_t at) {
   uint8_t c = byte_at(scanner, at);
-  if (c >= 0x80 || c == ' ') return 0;
   uint32_t set = 0;
   if (at >= scanner->no_email_before && is_email_local(c)) set |= KIND(EMAIL);
   if (at >= scanner->no_host_before && is_label(c)) set |= KIND(HOSTNAME);
@@ -432,7 +466,9 @@ struct slice grouping_parameterize(struct slice message, struct arena *arena) {
   struct rewrite rewrite = {.input = message};
   for (size_t at = 0; at < message.len;) {
     size_t len = 0;
-    const struct kind *kind = match_any(&scanner, at, &len);
+    bool may_be_name = at >= scanner.no_email_before || at >= scanner.no_host_before;
+    bool may_begin = classes[message.ptr[at]] & (may_be_name ? FIRST | LOCAL : FIRST);
+    const struct kind *kind = may_begin ? match_any(&scanner, at, &len) : NULL;
     if (kind == NULL) {
       at++;
       continue;

@@ -86,8 +86,19 @@ static size_t line_end(struct slice text, size_t at) {
   return code == 0x85 || code == 0x2028 || code == 0x2029 ? len : 0;
 }
 
+// Past bytes of printable ASCII, eight at a time.
+static size_t skip_printable(struct slice text, size_t at) {
+  static const uint64_t ones = UINT64_C(0x0101010101010101), tops = UINT64_C(0x8080808080808080);
+  for (; at + sizeof(uint64_t) <= text.len; at += sizeof(uint64_t)) {
+    uint64_t word;
+    memcpy(&word, text.ptr + at, sizeof word);
+    if (((word | (word - ones * ' ')) & tops) != 0) break;
+  }
+  return at;
+}
+
 struct slice grouping_text_line(struct slice text, size_t from, size_t *out_next) {
-  size_t at = from, end = 0;
+  size_t at = skip_printable(text, from), end = 0;
   while (at < text.len && ((text.ptr[at] >= ' ' && text.ptr[at] < 0x80) || (end = line_end(text, at)) == 0)) at++;
   *out_next = at + end;
   return slice_sub(text, from, at - from);

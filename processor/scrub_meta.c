@@ -56,7 +56,7 @@ static void write_rem(struct json_writer *writer, const struct scrub_mark *mark,
   struct json_iter iter = json_iterate(old);
   struct json_value entry;
   bool is_array = json_type_of(old) == JSON_ARRAY;
-  json_key(writer, "rem");
+  json_key_plain(writer, SLICE_LITERAL("rem"));
   json_begin_array(writer);
   for (uint32_t i = 0; i < REMARKS_MAX && is_array && json_array_next(&iter, &entry); i++) {
     json_write_parsed(writer, entry);
@@ -76,11 +76,11 @@ static void write_own(struct json_writer *writer, const struct scrub_mark *mark,
   struct json_value value;
   if (!mark->rule) {
     if (!json_is_present(own)) return;
-    json_key(writer, "");
+    json_key_plain(writer, SLICE_LITERAL(""));
     json_write_parsed(writer, own);
     return;
   }
-  json_key(writer, "");
+  json_key_plain(writer, SLICE_LITERAL(""));
   json_begin_object(writer);
   struct json_value rem = {0};
   bool is_object = json_type_of(own) == JSON_OBJECT;

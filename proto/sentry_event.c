@@ -13,7 +13,7 @@ struct slice sentry_event_tag(const struct sentry_event *event, const char *key)
 }
 
 // The array has room for the next power of two above its count, so it is copied only when the count is one.
-enum status sentry_event_add_tag(struct sentry_event *event, struct arena *arena, struct slice key,
+enum status sentry_event_put_tag(struct sentry_event *event, struct arena *arena, struct slice key,
                                  struct slice value) {
   uint32_t count = event->tag_count;
   struct sentry_tag *tags = event->tags;
@@ -22,10 +22,16 @@ enum status sentry_event_add_tag(struct sentry_event *event, struct arena *arena
     if (tags == NULL) return STATUS_NO_MEMORY;
     if (count > 0) memcpy(tags, event->tags, count * sizeof(*tags));
   }
-  struct sentry_tag tag = {.key = arena_copy(arena, key), .value = arena_copy(arena, value)};
-  if (tag.key.ptr == NULL || tag.value.ptr == NULL) return STATUS_NO_MEMORY;
-  tags[count] = tag;
+  tags[count] = (struct sentry_tag){.key = key, .value = value};
   event->tags = tags;
   event->tag_count = count + 1;
   return STATUS_OK;
+}
+
+enum status sentry_event_add_tag(struct sentry_event *event, struct arena *arena, struct slice key,
+                                 struct slice value) {
+  key = arena_copy(arena, key);
+  value = arena_copy(arena, value);
+  if (key.ptr == NULL || value.ptr == NULL) return STATUS_NO_MEMORY;
+  return sentry_event_put_tag(event, arena, key, value);
 }

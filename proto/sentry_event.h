@@ -95,8 +95,9 @@ struct sentry_event {
 enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
                                struct error *error);
 // The same with working memory of the caller's, for who reads many: it keeps what it has grown to. Its max_bytes is
-// SENTRY_EVENT_SCRATCH_BYTES_MAX. known_id: 32 lower-case hex digits that are the event's id whatever it says, and its
-// time of receipt is not read; NULL: both are its own.
+// SENTRY_EVENT_SCRATCH_BYTES_MAX. Texts of the document are not copied: the event lives no longer than it, and none of
+// its values may be replaced meanwhile. known_id: 32 lower-case hex digits that are the event's id whatever it says,
+// and its time of receipt is not read; NULL: both are its own.
 #define SENTRY_EVENT_SCRATCH_BYTES_MAX (64u << 20)
 enum status sentry_event_parse_with(struct json_value root, const char *known_id, struct arena *arena,
                                     struct buffer *scratch, struct sentry_event *out_event, struct error *error);
@@ -105,7 +106,8 @@ enum status sentry_event_parse_with(struct json_value root, const char *known_id
 void sentry_event_write(const struct sentry_event *event, struct buffer *out);
 // The value of a tag, empty when absent.
 struct slice sentry_event_tag(const struct sentry_event *event, const char *key);
-// Adds a tag; STATUS_NO_MEMORY when the arena is full. Key and value are copied.
+// Adds a tag; STATUS_NO_MEMORY when the arena is full. Key and value are copied, or by put_tag kept as they are.
 enum status sentry_event_add_tag(struct sentry_event *event, struct arena *arena, struct slice key, struct slice value);
+enum status sentry_event_put_tag(struct sentry_event *event, struct arena *arena, struct slice key, struct slice value);
 
 #endif

@@ -125,11 +125,11 @@ static void add_tag(struct sentry_event_reader *reader, struct sentry_event *eve
     return;
   }
   if (line.len != slice_trim(text).len) sentry_event_reader_note(reader, "tags", "only the first line is kept");
-  key = sentry_event_reader_cut(reader, arena_copy(reader->arena, key), TAG_CHARS_MAX);
+  key = sentry_event_reader_cut(reader, sentry_event_reader_keep(reader, key), TAG_CHARS_MAX);
   for (uint32_t i = 0; i < event->tag_count; i++) {
     if (slice_equal(event->tags[i].key, key)) return; // the first one wins
   }
-  sentry_event_add_tag(event, reader->arena, key, sentry_event_reader_cut(reader, line, TAG_CHARS_MAX));
+  sentry_event_put_tag(event, reader->arena, key, sentry_event_reader_cut(reader, line, TAG_CHARS_MAX));
 }
 
 // {"k":"v"}, [["k","v"]] or [{"key":"k","value":"v"}].
@@ -352,7 +352,7 @@ static void read_service(struct sentry_event_reader *reader, const struct json_v
                                                                                  : SENTRY_EVENT_MEMBER_LEGACY_CONTEXTS];
   struct slice service =
       sentry_service_of_members(members[SENTRY_EVENT_MEMBER_TAGS], contexts, members[SENTRY_EVENT_MEMBER_RELEASE]);
-  event->service = sentry_event_reader_cut(reader, arena_copy(reader->arena, service), TAG_CHARS_MAX);
+  event->service = sentry_event_reader_cut(reader, sentry_event_reader_keep(reader, service), TAG_CHARS_MAX);
 }
 
 static void read_user(struct sentry_event_reader *reader, const struct json_value members[SENTRY_EVENT_MEMBERS],
@@ -423,27 +423,14 @@ static void read_errors(struct sentry_event_reader *reader, struct json_value er
   while (json_type_of(errors) == JSON_ARRAY && json_array_next(&iter, &item)) {
     if (reader->note_count == SENTRY_EVENT_READER_NOTES_MAX) break;
     if (json_type_of(item) != JSON_OBJECT) continue;
-    json_write_parsed(&reader->notes_writer, item);
+    json_write_parsed(sentry_event_reader_notes(reader), item);
     reader->note_count++;
   }
 }
 
-enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
-                               struct error *error) {
-  struct buffer scratch;
-  buffer_init(&scratch, SENTRY_EVENT_SCRATCH_BYTES_MAX);
-  buffer_reserve(&scratch, SCRATCH_BYTES);
-  enum status status = sentry_event_parse_with(root, NULL, arena, &scratch, out_event, error);
-  buffer_finish(&scratch);
-  return status;
-}
-
-enum status sentry_event_parse_with(struct json_value root, const char *known_id, struct arena *arena,
-                                    struct buffer *scratch, struct sentry_event *out_event, struct error *error) {
+static enum status parse(struct sentry_event_reader *reader, struct json_value root, const char *known_id,
+                         struct sentry_event *out_event, struct error *error) {
   if (json_type_of(root) != JSON_OBJECT) return error_set(error, STATUS_INVALID, "event: not a JSON object");
-  struct sentry_event_reader reader;
-  buffer_clear(scratch);
-  sentry_event_reader_init(&reader, arena, scratch);
   struct json_value members[SENTRY_EVENT_MEMBERS];
   sentry_event_member_find(root, members);
   struct sentry_event event = {0};
@@ -451,28 +438,50 @@ enum status sentry_event_parse_with(struct json_value root, const char *known_id
     members[SENTRY_EVENT_MEMBER_EVENT_ID] = members[SENTRY_EVENT_MEMBER_RECEIVED] = (struct json_value){0};
     memcpy(event.event_id, known_id, sizeof(event.event_id) - 1);
   }
-  read_errors(&reader, members[SENTRY_EVENT_MEMBER_ERRORS]);
-  read_scalars(&reader, members, &event);
-  read_tags(&reader, members[SENTRY_EVENT_MEMBER_TAGS], &event);
-  read_fingerprint(&reader, members[SENTRY_EVENT_MEMBER_FINGERPRINT], &event);
-  read_message(&reader, members, &event);
-  read_contexts(&reader, members, &event);
-  read_service(&reader, members, &event);
-  read_user(&reader, members, &event);
-  read_objects(&reader, members, &event);
-  read_request_id(&reader, members, &event);
-  sentry_event_stack_read_exceptions(&reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_EXCEPTION),
+  read_errors(reader, members[SENTRY_EVENT_MEMBER_ERRORS]);
+  read_scalars(reader, members, &event);
+  read_tags(reader, members[SENTRY_EVENT_MEMBER_TAGS], &event);
+  read_fingerprint(reader, members[SENTRY_EVENT_MEMBER_FINGERPRINT], &event);
+  read_message(reader, members, &event);
+  read_contexts(reader, members, &event);
+  read_service(reader, members, &event);
+  read_user(reader, members, &event);
+  read_objects(reader, members, &event);
+  read_request_id(reader, members, &event);
+  sentry_event_stack_read_exceptions(reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_EXCEPTION),
                                      &event);
-  sentry_event_stack_read_threads(&reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_THREADS), &event);
-  sentry_event_stack_read_trace(&reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_STACKTRACE),
+  sentry_event_stack_read_threads(reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_THREADS), &event);
+  sentry_event_stack_read_trace(reader, sentry_event_member_either(members, SENTRY_EVENT_MEMBER_STACKTRACE),
                                 &event.stacktrace);
   move_stacktrace(&event);
   read_main_exception(members[SENTRY_EVENT_MEMBER_MAIN_EXCEPTION_ID], &event);
-  json_end_array(&reader.notes_writer);
-  if (reader.note_count > 0) event.errors_json = arena_copy(arena, buffer_slice(&reader.notes));
-  bool full = arena_exhausted(arena) || scratch->failed || reader.notes.failed;
-  sentry_event_reader_finish(&reader);
+  if (reader->note_count > 0) {
+    json_end_array(sentry_event_reader_notes(reader));
+    event.errors_json = arena_copy(reader->arena, buffer_slice(&reader->notes));
+  }
+  bool full = arena_exhausted(reader->arena) || reader->scratch->failed || reader->notes.failed;
+  sentry_event_reader_finish(reader);
   if (full) return error_set(error, STATUS_NO_MEMORY, "event: larger than the memory set aside for it");
   *out_event = event;
   return STATUS_OK;
+}
+
+enum status sentry_event_parse(struct json_value root, struct arena *arena, struct sentry_event *out_event,
+                               struct error *error) {
+  struct buffer scratch;
+  buffer_init(&scratch, SENTRY_EVENT_SCRATCH_BYTES_MAX);
+  buffer_reserve(&scratch, SCRATCH_BYTES);
+  struct sentry_event_reader reader;
+  sentry_event_reader_init(&reader, arena, &scratch, false);
+  enum status status = parse(&reader, root, NULL, out_event, error);
+  buffer_finish(&scratch);
+  return status;
+}
+
+enum status sentry_event_parse_with(struct json_value root, const char *known_id, struct arena *arena,
+                                    struct buffer *scratch, struct sentry_event *out_event, struct error *error) {
+  struct sentry_event_reader reader;
+  buffer_clear(scratch);
+  sentry_event_reader_init(&reader, arena, scratch, true);
+  return parse(&reader, root, known_id, out_event, error);
 }

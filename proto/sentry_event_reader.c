@@ -8,17 +8,25 @@
 
 static const char ellipsis[] = "...";
 
-void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena, struct buffer *scratch) {
+void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena, struct buffer *scratch,
+                              bool borrows) {
   reader->arena = arena;
+  reader->borrows = borrows;
   reader->scratch = scratch;
   reader->note_count = 0;
   buffer_init(&reader->notes, SENTRY_EVENT_READER_JSON_BYTES_MAX);
-  json_writer_init(&reader->notes_writer, &reader->notes);
-  json_begin_array(&reader->notes_writer);
 }
 
 void sentry_event_reader_finish(struct sentry_event_reader *reader) {
   buffer_finish(&reader->notes);
+}
+
+struct json_writer *sentry_event_reader_notes(struct sentry_event_reader *reader) {
+  if (reader->note_count == 0) {
+    json_writer_init(&reader->notes_writer, &reader->notes);
+    json_begin_array(&reader->notes_writer);
+  }
+  return &reader->notes_writer;
 }
 
 void sentry_event_reader_note(struct sentry_event_reader *reader, const char *name, const char *reason) {
@@ -28,7 +36,7 @@ void sentry_event_reader_note(struct sentry_event_reader *reader, const char *na
   ASSERT(len > 0 && (size_t)len < sizeof(text));
   struct slice note = slice_make(text, (size_t)len), notes = buffer_slice(&reader->notes);
   if (slice_find(notes, note) < notes.len) return; // once is enough
-  json_write_raw(&reader->notes_writer, note);
+  json_write_raw(sentry_event_reader_notes(reader), note);
   reader->note_count++;
 }
 
@@ -83,11 +91,19 @@ static struct slice keep(struct sentry_event_reader *reader, struct slice text, 
   return sentry_event_reader_cut(reader, arena_copy(reader->arena, text), chars_max);
 }
 
+struct slice sentry_event_reader_keep(struct sentry_event_reader *reader, struct slice text) {
+  return reader->borrows ? text : arena_copy(reader->arena, text);
+}
+
 struct slice sentry_event_reader_text(struct sentry_event_reader *reader, struct json_value value, const char *name,
                                       uint32_t chars_max) {
   switch (json_type_of(value)) {
   case JSON_NULL: return (struct slice){0};
-  case JSON_STRING: return keep(reader, json_string(value), chars_max);
+  case JSON_STRING: {
+    struct slice text = json_string(value);
+    if (text.len == 0) return (struct slice){0};
+    return sentry_event_reader_cut(reader, sentry_event_reader_keep(reader, text), chars_max);
+  }
   case JSON_BOOL: return json_bool(value) ? SLICE_LITERAL("True") : SLICE_LITERAL("False");
   case JSON_I64:
   case JSON_U64:
@@ -110,6 +126,9 @@ struct slice sentry_event_reader_text_or_json(struct sentry_event_reader *reader
 
 struct slice sentry_event_reader_json(struct sentry_event_reader *reader, struct json_value value) {
   if (!sentry_event_reader_has(value)) return (struct slice){0};
+  struct buffer room = arena_room(reader->arena); // nearly always enough
+  json_write_value(&room, value);
+  if (!room.failed) return arena_take_room(reader->arena, room.len);
   return arena_copy(reader->arena, scratch_text(reader, value));
 }
 

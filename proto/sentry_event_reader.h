@@ -3,7 +3,7 @@
 // Lenient reading of members of a Sentry event: text out of almost anything, numbers, times, JSON kept as text; what
 // cannot be used is dropped and noted. For the files of proto/sentry_event*.c only.
 //
-// All text that is handed out lives in the reader's arena. One thread.
+// All text that is handed out lives in the reader's arena, or where it borrows in the document. One thread.
 #ifndef PROTO_SENTRY_EVENT_READER_H
 #define PROTO_SENTRY_EVENT_READER_H
 
@@ -23,13 +23,17 @@ struct sentry_event_reader {
   struct arena *arena;
   struct buffer *scratch; // JSON text on its way into the arena
   struct buffer notes;
-  struct json_writer notes_writer; // an open array
+  struct json_writer notes_writer; // an open array, once there is a note
   uint32_t note_count;
+  bool borrows; // texts of the document are handed out as they lie there
 };
 
 // scratch: the caller's.
-void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena, struct buffer *scratch);
+void sentry_event_reader_init(struct sentry_event_reader *reader, struct arena *arena, struct buffer *scratch,
+                              bool borrows);
 void sentry_event_reader_finish(struct sentry_event_reader *reader);
+// Where the next note is to be written, which is to be counted then.
+struct json_writer *sentry_event_reader_notes(struct sentry_event_reader *reader);
 // A member was dropped: {"type":"invalid_data","name":name,"reason":reason}, noted once; both are literals without
 // characters that JSON escapes. The first SENTRY_EVENT_READER_NOTES_MAX
 // stay.
@@ -52,6 +56,8 @@ struct slice sentry_event_reader_text(struct sentry_event_reader *reader, struct
 // The same, but objects, arrays and booleans become their JSON text.
 struct slice sentry_event_reader_text_or_json(struct sentry_event_reader *reader, struct json_value value,
                                               const char *name, uint32_t chars_max);
+// A text of the document: as it lies there, or copied.
+struct slice sentry_event_reader_keep(struct sentry_event_reader *reader, struct slice text);
 // Cuts text that is in the arena or outlives it.
 struct slice sentry_event_reader_cut(struct sentry_event_reader *reader, struct slice text, uint32_t chars_max);
 // The value as compact JSON; empty for null and for a missing value.

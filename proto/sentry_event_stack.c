@@ -311,100 +311,100 @@ void sentry_event_stack_read_threads(struct sentry_event_reader *reader, struct 
   }
 }
 
-static void write_text(struct json_writer *writer, const char *name, struct slice text) {
+static void write_text(struct json_writer *writer, struct slice name, struct slice text) {
   if (text.len == 0) return;
-  json_key(writer, name);
+  json_key_plain(writer, name);
   json_write_string(writer, text);
 }
 
-static void write_raw(struct json_writer *writer, const char *name, struct slice json) {
+static void write_raw(struct json_writer *writer, struct slice name, struct slice json) {
   if (json.len == 0) return;
-  json_key(writer, name);
+  json_key_plain(writer, name);
   json_write_raw(writer, json);
 }
 
 static void write_frame(struct json_writer *writer, const struct sentry_frame *frame) {
   json_begin_object(writer);
-  write_text(writer, "function", frame->function);
-  write_text(writer, "raw_function", frame->raw_function);
-  write_text(writer, "symbol", frame->symbol);
-  write_text(writer, "module", frame->module);
-  write_text(writer, "package", frame->package);
-  write_text(writer, "filename", frame->filename);
-  write_text(writer, "abs_path", frame->abs_path);
-  write_text(writer, "platform", frame->platform);
+  write_text(writer, SLICE_LITERAL("function"), frame->function);
+  write_text(writer, SLICE_LITERAL("raw_function"), frame->raw_function);
+  write_text(writer, SLICE_LITERAL("symbol"), frame->symbol);
+  write_text(writer, SLICE_LITERAL("module"), frame->module);
+  write_text(writer, SLICE_LITERAL("package"), frame->package);
+  write_text(writer, SLICE_LITERAL("filename"), frame->filename);
+  write_text(writer, SLICE_LITERAL("abs_path"), frame->abs_path);
+  write_text(writer, SLICE_LITERAL("platform"), frame->platform);
   if (frame->line != 0) {
-    json_key(writer, "lineno");
+    json_key_plain(writer, SLICE_LITERAL("lineno"));
     json_write_u64(writer, frame->line);
   }
   if (frame->column != 0) {
-    json_key(writer, "colno");
+    json_key_plain(writer, SLICE_LITERAL("colno"));
     json_write_u64(writer, frame->column);
   }
-  write_raw(writer, "pre_context", frame->pre_context_json);
-  write_text(writer, "context_line", frame->context_line);
-  write_raw(writer, "post_context", frame->post_context_json);
+  write_raw(writer, SLICE_LITERAL("pre_context"), frame->pre_context_json);
+  write_text(writer, SLICE_LITERAL("context_line"), frame->context_line);
+  write_raw(writer, SLICE_LITERAL("post_context"), frame->post_context_json);
   if (frame->in_app != SENTRY_IN_APP_UNSET) {
-    json_key(writer, "in_app");
+    json_key_plain(writer, SLICE_LITERAL("in_app"));
     json_write_bool(writer, frame->in_app == SENTRY_IN_APP_YES);
   }
-  write_raw(writer, "vars", frame->vars_json);
-  write_raw(writer, "data", frame->data_json);
-  write_text(writer, "instruction_addr", frame->instruction_addr);
+  write_raw(writer, SLICE_LITERAL("vars"), frame->vars_json);
+  write_raw(writer, SLICE_LITERAL("data"), frame->data_json);
+  write_text(writer, SLICE_LITERAL("instruction_addr"), frame->instruction_addr);
   json_end_object(writer);
 }
 
 void sentry_event_stack_write_trace(struct json_writer *writer, const struct sentry_stacktrace *trace) {
   json_begin_object(writer);
-  json_key(writer, "frames");
+  json_key_plain(writer, SLICE_LITERAL("frames"));
   json_begin_array(writer);
   for (uint32_t i = 0; i < trace->frame_count; i++) write_frame(writer, &trace->frames[i]);
   json_end_array(writer);
-  if (trace->frame_count > 0) write_text(writer, "lang", trace->frames[0].lang);
+  if (trace->frame_count > 0) write_text(writer, SLICE_LITERAL("lang"), trace->frames[0].lang);
   if (trace->frames_omitted > 0) {
-    json_key(writer, "frames_omitted_count");
+    json_key_plain(writer, SLICE_LITERAL("frames_omitted_count"));
     json_write_u64(writer, trace->frames_omitted);
   }
   json_end_object(writer);
 }
 
-static void write_flag(struct json_writer *writer, const char *name, bool value) {
+static void write_flag(struct json_writer *writer, struct slice name, bool value) {
   if (!value) return;
-  json_key(writer, name);
+  json_key_plain(writer, name);
   json_write_bool(writer, true);
 }
 
 // The object as it came, or one made of the fields.
 static void write_mechanism(struct json_writer *writer, const struct sentry_exception *exception) {
-  json_key(writer, "mechanism");
+  json_key_plain(writer, SLICE_LITERAL("mechanism"));
   if (exception->mechanism_json.len > 0) {
     json_write_raw(writer, exception->mechanism_json);
     return;
   }
   json_begin_object(writer);
-  json_key(writer, "type");
+  json_key_plain(writer, SLICE_LITERAL("type"));
   json_write_string(writer, exception->mechanism_type.len > 0 ? exception->mechanism_type : SLICE_LITERAL("generic"));
   if (exception->has_handled) {
-    json_key(writer, "handled");
+    json_key_plain(writer, SLICE_LITERAL("handled"));
     json_write_bool(writer, exception->handled);
   }
-  write_flag(writer, "synthetic", exception->synthetic);
-  write_flag(writer, "is_exception_group", exception->is_exception_group);
+  write_flag(writer, SLICE_LITERAL("synthetic"), exception->synthetic);
+  write_flag(writer, SLICE_LITERAL("is_exception_group"), exception->is_exception_group);
   if (exception->has_exception_id) {
-    json_key(writer, "exception_id");
+    json_key_plain(writer, SLICE_LITERAL("exception_id"));
     json_write_i64(writer, exception->exception_id);
   }
   if (exception->has_parent_id) {
-    json_key(writer, "parent_id");
+    json_key_plain(writer, SLICE_LITERAL("parent_id"));
     json_write_i64(writer, exception->parent_id);
   }
   if (exception->has_ns_error) {
-    json_key(writer, "meta");
+    json_key_plain(writer, SLICE_LITERAL("meta"));
     json_begin_object(writer);
-    json_key(writer, "ns_error");
+    json_key_plain(writer, SLICE_LITERAL("ns_error"));
     json_begin_object(writer);
-    write_text(writer, "domain", exception->ns_error_domain);
-    write_text(writer, "code", exception->ns_error_code);
+    write_text(writer, SLICE_LITERAL("domain"), exception->ns_error_domain);
+    write_text(writer, SLICE_LITERAL("code"), exception->ns_error_code);
     json_end_object(writer);
     json_end_object(writer);
   }
@@ -413,23 +413,23 @@ static void write_mechanism(struct json_writer *writer, const struct sentry_exce
 
 void sentry_event_stack_write_exceptions(struct json_writer *writer, const struct sentry_event *event) {
   if (event->exception_count == 0) return;
-  json_key(writer, "exception");
+  json_key_plain(writer, SLICE_LITERAL("exception"));
   json_begin_object(writer);
-  json_key(writer, "values");
+  json_key_plain(writer, SLICE_LITERAL("values"));
   json_begin_array(writer);
   for (uint32_t i = 0; i < event->exception_count; i++) {
     const struct sentry_exception *exception = &event->exceptions[i];
     json_begin_object(writer);
-    write_text(writer, "type", exception->type);
-    write_text(writer, "value", exception->value);
-    write_text(writer, "module", exception->module);
-    write_text(writer, "thread_id", exception->thread_id);
+    write_text(writer, SLICE_LITERAL("type"), exception->type);
+    write_text(writer, SLICE_LITERAL("value"), exception->value);
+    write_text(writer, SLICE_LITERAL("module"), exception->module);
+    write_text(writer, SLICE_LITERAL("thread_id"), exception->thread_id);
     if (exception->has_mechanism) write_mechanism(writer, exception);
     if (exception->stacktrace.frame_count > 0) {
-      json_key(writer, "stacktrace");
+      json_key_plain(writer, SLICE_LITERAL("stacktrace"));
       sentry_event_stack_write_trace(writer, &exception->stacktrace);
     }
-    write_text(writer, "raw_stacktrace_text", exception->stacktrace_text);
+    write_text(writer, SLICE_LITERAL("raw_stacktrace_text"), exception->stacktrace_text);
     json_end_object(writer);
   }
   json_end_array(writer);
@@ -438,20 +438,20 @@ void sentry_event_stack_write_exceptions(struct json_writer *writer, const struc
 
 void sentry_event_stack_write_threads(struct json_writer *writer, const struct sentry_event *event) {
   if (event->thread_count == 0) return;
-  json_key(writer, "threads");
+  json_key_plain(writer, SLICE_LITERAL("threads"));
   json_begin_object(writer);
-  json_key(writer, "values");
+  json_key_plain(writer, SLICE_LITERAL("values"));
   json_begin_array(writer);
   for (uint32_t i = 0; i < event->thread_count; i++) {
     const struct sentry_thread *thread = &event->threads[i];
     json_begin_object(writer);
-    write_text(writer, "id", thread->id);
-    write_text(writer, "name", thread->name);
-    write_flag(writer, "crashed", thread->crashed);
-    write_flag(writer, "current", thread->current);
-    write_flag(writer, "main", thread->main);
+    write_text(writer, SLICE_LITERAL("id"), thread->id);
+    write_text(writer, SLICE_LITERAL("name"), thread->name);
+    write_flag(writer, SLICE_LITERAL("crashed"), thread->crashed);
+    write_flag(writer, SLICE_LITERAL("current"), thread->current);
+    write_flag(writer, SLICE_LITERAL("main"), thread->main);
     if (thread->stacktrace.frame_count > 0) {
-      json_key(writer, "stacktrace");
+      json_key_plain(writer, SLICE_LITERAL("stacktrace"));
       sentry_event_stack_write_trace(writer, &thread->stacktrace);
     }
     json_end_object(writer);
