@@ -31,15 +31,16 @@ size_t slice_find(struct slice s, struct slice needle) {
 bool slice_equal_ignore_case(struct slice a, struct slice b) {
   if (a.len != b.len) return false;
   for (size_t i = 0; i < a.len; i++) {
-    if (ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i])) return false;
+    if (a.ptr[i] != b.ptr[i] && ascii_lower(a.ptr[i]) != ascii_lower(b.ptr[i])) return false;
   }
   return true;
 }
 
 struct slice slice_trim(struct slice s) {
-  while (s.len > 0 && ascii_is_space(s.ptr[0])) s = slice_skip(s, 1);
-  while (s.len > 0 && ascii_is_space(s.ptr[s.len - 1])) s.len--;
-  return s;
+  size_t from = 0;
+  while (from < s.len && ascii_is_space(s.ptr[from])) from++;
+  while (s.len > from && ascii_is_space(s.ptr[s.len - 1])) s.len--;
+  return slice_skip(s, from);
 }
 
 int slice_compare(struct slice a, struct slice b) {
@@ -54,9 +55,8 @@ bool slice_to_u64(struct slice s, uint64_t *out_value) {
   if (s.len == 0) return false;
   for (size_t i = 0; i < s.len; i++) {
     if (s.ptr[i] < '0' || s.ptr[i] > '9') return false;
-    uint64_t digit = (uint64_t)(s.ptr[i] - '0');
-    if (value > (UINT64_MAX - digit) / 10) return false;
-    value = value * 10 + digit;
+    if (__builtin_mul_overflow(value, 10, &value)) return false;
+    if (__builtin_add_overflow(value, (uint64_t)(s.ptr[i] - '0'), &value)) return false;
   }
   *out_value = value;
   return true;
@@ -70,19 +70,21 @@ void slice_to_hex(struct slice s, char *out_hex) {
   }
 }
 
-// What a hex digit is worth, and one more: 0 for all other bytes.
+// What a hex digit is worth, with a bit that all other bytes lack.
+#define HEX_DIGIT 16
 static const uint8_t hex_digits[256] = {
-    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,  ['6'] = 7,  ['7'] = 8,
-    ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12, ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16,
-    ['A'] = 11, ['B'] = 12, ['C'] = 13, ['D'] = 14, ['E'] = 15, ['F'] = 16};
+    ['0'] = 16, ['1'] = 17, ['2'] = 18, ['3'] = 19, ['4'] = 20, ['5'] = 21, ['6'] = 22, ['7'] = 23,
+    ['8'] = 24, ['9'] = 25, ['a'] = 26, ['b'] = 27, ['c'] = 28, ['d'] = 29, ['e'] = 30, ['f'] = 31,
+    ['A'] = 26, ['B'] = 27, ['C'] = 28, ['D'] = 29, ['E'] = 30, ['F'] = 31};
 
 bool slice_from_hex(struct slice hex, uint8_t *out, size_t out_len) {
   if (hex.len % 2 != 0 || hex.len / 2 != out_len) return false;
-  for (size_t i = 0; i < hex.len; i++) {
-    if (hex_digits[hex.ptr[i]] == 0) return false;
-  }
+  uint8_t all = HEX_DIGIT;
+  for (size_t i = 0; i < hex.len; i++) all &= hex_digits[hex.ptr[i]];
+  if (!all) return false;
   for (size_t i = 0; i < out_len; i++) {
-    out[i] = (uint8_t)((hex_digits[hex.ptr[2 * i]] - 1) << 4 | (hex_digits[hex.ptr[2 * i + 1]] - 1));
+    uint8_t high = hex_digits[hex.ptr[2 * i]], low = hex_digits[hex.ptr[2 * i + 1]];
+    out[i] = (uint8_t)(high << 4 | (low & 15)); // the bit falls out
   }
   return true;
 }

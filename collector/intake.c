@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: submit runs on the receiver's thread up to the append: scanning, splicing and compressing there is what
-// makes the doors scale with cores. What is left for later, the answer, travels as a `struct waiting` through the
-// journal, whose writer calls `acknowledge` when the record is durable.
+// makes the doors scale with cores. What is left for later, the answer, is a `struct waiting`, of which the journal
+// takes a copy along with the record; its writer calls `acknowledge` when that is durable.
 #include "collector/intake.h"
 
 #include <stdlib.h>
@@ -33,8 +33,8 @@ struct waiting {
   const struct scrub *scrub; // for the submitting thread: gone when the acknowledgement comes
   sink_done_fn done;
   void *context;
-  struct sink_outcome outcome;
-  char reason[160];
+  struct sink_outcome outcome; // without the reason
+  char reason[160];            // "": none
 };
 
 struct intake *intake_create(const struct intake_options *options) {
@@ -121,10 +121,16 @@ void intake_set_sampling(struct intake *intake, struct sampling *sampling) {
   sampling_release(before);
 }
 
+static void answer(const struct waiting *waiting, enum status status, const struct error *error) {
+  struct sink_outcome outcome = waiting->outcome;
+  if (waiting->reason[0]) outcome.reason = waiting->reason;
+  waiting->done(waiting->context, status, &outcome, error);
+}
+
 static void acknowledge(void *context, enum status status, uint64_t sequence, struct journal_location location) {
   (void)sequence;
   (void)location;
-  struct waiting *waiting = context;
+  const struct waiting *waiting = context;
   struct intake *intake = waiting->intake;
   struct error error = {""};
   uint64_t items = waiting->outcome.accepted;
@@ -137,8 +143,7 @@ static void acknowledge(void *context, enum status status, uint64_t sequence, st
     atomic_u64_add_relaxed(&intake->rejected, waiting->outcome.rejected);
     metrics_add(intake->stored_metric, items);
   }
-  waiting->done(waiting->context, status, &waiting->outcome, &error);
-  free(waiting);
+  answer(waiting, status, &error);
 }
 
 static enum otlp_splice_action keep_accepted(void *context, uint32_t index, struct slice item_bytes,
@@ -153,12 +158,12 @@ static enum status append(struct intake *intake, struct journal_entry *entry, st
   // Counted before the append: the acknowledgement may come before it returns.
   uint64_t items = waiting->outcome.accepted + waiting->outcome.rejected;
   atomic_u64_add_relaxed(&intake->received, items);
+  entry->context_bytes = sizeof(*waiting);
   enum status status = journal_append(intake->options.journal, entry, acknowledge, waiting, error);
   entry->expected = false;
   if (status) {
     atomic_u64_add_relaxed(&intake->refused, items);
     metrics_add(intake->refused_metric, items);
-    free(waiting);
   }
   return status;
 }
@@ -185,15 +190,11 @@ static enum status submit_built(struct intake *intake, struct journal_entry *ent
                                 struct error *error) {
   waiting->outcome.accepted = entry->item_count = counts->items;
   waiting->outcome.rejected = counts->rejected;
-  if (counts->rejected > 0) {
-    memcpy(waiting->reason, counts->reject_reason, sizeof(waiting->reason));
-    waiting->outcome.reason = waiting->reason;
-  }
+  if (counts->rejected > 0) memcpy(waiting->reason, counts->reject_reason, sizeof(waiting->reason));
   if (counts->items == 0) {
     atomic_u64_add_relaxed(&intake->received, counts->rejected);
     atomic_u64_add_relaxed(&intake->rejected, counts->rejected);
-    waiting->done(waiting->context, STATUS_OK, &waiting->outcome, &(struct error){""});
-    free(waiting);
+    answer(waiting, STATUS_OK, &(struct error){""});
     return STATUS_OK;
   }
   if (counts->rejected == 0) return append(intake, entry, waiting, error);
@@ -214,11 +215,7 @@ static enum status submit_scanned(struct intake *intake, struct journal_entry *e
   struct buffer scrubbed;
   buffer_init(&scrubbed, SCRUBBED_BYTES_MAX(entry->body.len));
   enum status status = build(intake, entry, builder, &scrubbed, &counts, error);
-  if (status) {
-    free(waiting);
-  } else {
-    status = submit_built(intake, entry, waiting, builder, &counts, error);
-  }
+  if (status == STATUS_OK) status = submit_built(intake, entry, waiting, builder, &counts, error);
   buffer_finish(&scrubbed);
   return status;
 }
@@ -232,9 +229,7 @@ static enum status submit_event(struct intake *intake, struct journal_entry *ent
   struct event_digest_record record;
   enum status status = event ? event_digest_make_parsed(digest, &options, event->root, event->event_id, &record, error)
                              : event_digest_make(digest, &options, entry->body, &record, error);
-  if (status != STATUS_OK) {
-    free(waiting);
-  } else {
+  if (status == STATUS_OK) {
     if (record.scrubbed) metrics_add(intake->scrubbed_metric, 1);
     waiting->outcome.accepted = entry->item_count = 1;
     entry->section = record.section;
@@ -252,9 +247,7 @@ static enum status submit_items(struct intake *intake, struct journal_entry *ent
   buffer_init(&scrubbed, SCRUBBED_BYTES_MAX(entry->body.len));
   struct slice before = entry->body;
   enum status status = intake_items_scrub(waiting->scrub, before, &scrubbed, &entry->body, &entry->item_count, error);
-  if (status) {
-    free(waiting);
-  } else {
+  if (status == STATUS_OK) {
     if (entry->body.ptr != before.ptr) metrics_add(intake->scrubbed_metric, 1);
     waiting->outcome.accepted = entry->item_count;
     status = append(intake, entry, waiting, error);
@@ -267,10 +260,7 @@ static enum status submit_metrics(struct intake *intake, struct journal_entry *e
                                   struct error *error) {
   uint64_t points = 0;
   enum status status = otlp_scan_metrics(entry->body, &points, error);
-  if (status) {
-    free(waiting);
-    return status;
-  }
+  if (status) return status;
   waiting->outcome.accepted = points;
   entry->item_count = points > UINT32_MAX ? UINT32_MAX : (uint32_t)points;
   return append(intake, entry, waiting, error);
@@ -295,13 +285,11 @@ static enum status submit(struct intake *intake, struct journal_entry *entry, co
   struct project_directory *projects = intake->options.projects;
   struct project_loan loan = {.scrub = intake->options.scrub};
   if (projects) loan = project_directory_borrow(projects, entry->project);
-  struct waiting *waiting = calloc(1, sizeof(*waiting));
-  ASSERT(waiting);
-  *waiting = (struct waiting){.intake = intake, .scrub = loan.scrub, .done = done, .context = done_context};
+  struct waiting waiting = {.intake = intake, .scrub = loan.scrub, .done = done, .context = done_context};
   entry->received_ns = clock_wall_ns(intake->options.clock);
   entry->expected = true;
   journal_expect(intake->options.journal);
-  enum status status = submit_kind(intake, entry, event, waiting, error);
+  enum status status = submit_kind(intake, entry, event, &waiting, error);
   if (entry->expected) journal_expect_end(intake->options.journal); // nothing was appended
   if (projects) project_directory_give_back(projects, loan);
   return status;

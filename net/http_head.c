@@ -41,12 +41,23 @@ static bool is_visible(struct slice text) {
   return text.len > 0;
 }
 
+// Is one of eight bytes below ' ', or 0x7f? (x - n) & ~x has the high bit of a byte below n, whatever is beside it.
+static bool holds_control(uint64_t bytes) {
+  const uint64_t ones = UINT64_C(0x0101010101010101);
+  uint64_t del = bytes ^ ones * 0x7f; // 0 where the byte was 0x7f
+  return (((bytes - ones * ' ') & ~bytes) | ((del - ones) & ~del)) & ones * 0x80;
+}
+
 static bool is_field_value(struct slice text) {
-  bool good = true;
-  for (size_t i = 0; i < text.len; i++) {
-    good &= (text.ptr[i] >= ' ' && text.ptr[i] != 0x7f) || text.ptr[i] == '\t';
+  size_t i = 0;
+  for (uint64_t bytes; text.len - i >= sizeof(bytes); i += sizeof(bytes)) {
+    memcpy(&bytes, text.ptr + i, sizeof(bytes));
+    if (holds_control(bytes)) break; // it may be a tab
   }
-  return good;
+  for (; i < text.len; i++) {
+    if ((text.ptr[i] < ' ' && text.ptr[i] != '\t') || text.ptr[i] == 0x7f) return false;
+  }
+  return true;
 }
 
 static enum http_head_result fault(struct http_head *head, enum status status, uint32_t code, const char *text) {

@@ -141,7 +141,7 @@ static void read_path(struct http_request *request) {
   const struct http_server_options *options = &request->loop->server->options;
   http_route_find(options->routes, options->route_count, request->method, path, &match);
   request->route = match.route;
-  if (!match.route && match.path_known) {
+  if (!match.route && match.allowed) {
     http_request_refuse(request, STATUS_METHOD, "the path does not take this method");
     add_allow(request, match.allowed);
   } else if (!match.route) {

@@ -57,7 +57,7 @@ static bool matches(const char *pattern, struct slice path, struct http_route_ma
   const uint8_t *at = path.ptr, *end = path.ptr + path.len;
   match->capture_count = 0;
   for (; *pattern; pattern++) {
-    if (*pattern == '/' && strcmp(pattern, "/{*}") == 0) {
+    if (*pattern == '/' && pattern[1] == '{' && pattern[2] == '*') { // "/{*}", the last segment
       if (at < end && *at != '/') return false;
       capture(match, at < end ? at + 1 : end, end);
       return true;
@@ -77,19 +77,27 @@ static bool matches(const char *pattern, struct slice path, struct http_route_ma
   return at == end;
 }
 
-void http_route_find(const struct http_route *routes, size_t count, enum http_method method, struct slice path,
-                     struct http_route_match *out_match) {
-  struct http_route_match match = {0};
-  *out_match = match;
+// The methods of all routes with the path: for who has none of them.
+static uint32_t methods_of(const struct http_route *routes, size_t count, struct slice path) {
+  uint32_t methods = 0;
+  struct http_route_match match;
   for (size_t i = 0; i < count; i++) {
     if (!matches(routes[i].path, path, &match)) continue;
-    out_match->path_known = true;
-    out_match->allowed |= 1u << routes[i].method;
-    if (routes[i].method == HTTP_GET) out_match->allowed |= 1u << HTTP_HEAD;
-    bool fits = routes[i].method == method || (method == HTTP_HEAD && routes[i].method == HTTP_GET);
-    if (!fits || out_match->route) continue;
-    out_match->route = &routes[i];
-    memcpy(out_match->captures, match.captures, sizeof(match.captures));
-    out_match->capture_count = match.capture_count;
+    methods |= 1u << routes[i].method;
+    if (routes[i].method == HTTP_GET) methods |= 1u << HTTP_HEAD;
   }
+  return methods;
+}
+
+void http_route_find(const struct http_route *routes, size_t count, enum http_method method, struct slice path,
+                     struct http_route_match *out_match) {
+  *out_match = (struct http_route_match){0};
+  for (size_t i = 0; i < count; i++) {
+    bool fits = routes[i].method == method || (method == HTTP_HEAD && routes[i].method == HTTP_GET);
+    if (!fits || !matches(routes[i].path, path, out_match)) continue;
+    out_match->route = &routes[i];
+    return;
+  }
+  out_match->capture_count = 0; // of a route that went a part of the way
+  out_match->allowed = methods_of(routes, count, path);
 }

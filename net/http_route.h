@@ -22,8 +22,7 @@ size_t http_route_decode(char *text, size_t len);
 
 struct http_route_match {
   const struct http_route *route;                 // NULL: none
-  bool path_known;                                // some route has the path, whatever its method
-  uint32_t allowed;                               // bit per enum http_method of the routes with the path
+  uint32_t allowed;                               // without a route: bit per enum http_method that the path has one of
   struct slice captures[HTTP_ROUTE_CAPTURES_MAX]; // views into `path`, still encoded
   uint32_t capture_count;
 };

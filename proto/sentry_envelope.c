@@ -98,6 +98,10 @@ enum status sentry_envelope_open(struct sentry_envelope *envelope, struct json_p
   return status;
 }
 
+static bool is_count(struct json_value value) {
+  return json_type_of(value) == JSON_U64 || (json_type_of(value) == JSON_I64 && json_i64(value) >= 0);
+}
+
 // STATUS_OK: the payload is cut off the rest, with the newline behind it.
 static enum status take_payload(struct sentry_envelope *envelope, struct json_value length, struct slice *out_payload,
                                 struct error *error) {
@@ -106,8 +110,8 @@ static enum status take_payload(struct sentry_envelope *envelope, struct json_va
     return STATUS_OK;
   }
   uint32_t index = envelope->item_index;
-  bool is_count = json_type_of(length) == JSON_U64 || (json_type_of(length) == JSON_I64 && json_i64(length) >= 0);
-  if (!is_count) return error_set(error, STATUS_INVALID, "item %" PRIu32 ": length is not a number of bytes", index);
+  if (!is_count(length))
+    return error_set(error, STATUS_INVALID, "item %" PRIu32 ": length is not a number of bytes", index);
   uint64_t bytes = json_u64(length);
   if (bytes > envelope->rest.len) {
     return error_set(error, STATUS_INVALID, "item %" PRIu32 ": length says %" PRIu64 " bytes, there are %zu", index,
@@ -123,6 +127,31 @@ static enum status take_payload(struct sentry_envelope *envelope, struct json_va
   return STATUS_OK;
 }
 
+// All that is read of it in one walk: the first of a name counts, as json_get has it.
+static void read_item_header(struct json_value header, struct sentry_envelope_item *out_item,
+                             struct json_value *out_length) {
+  enum { TYPE, LENGTH, CONTENT_TYPE, FILENAME, ITEM_COUNT, MEMBERS };
+  static const char *const names[MEMBERS] = {"type", "length", "content_type", "filename", "item_count"};
+  struct json_value members[MEMBERS] = {0};
+  struct json_iter iter = json_iterate(header);
+  struct slice key;
+  struct json_value value;
+  while (json_object_next(&iter, &key, &value)) {
+    for (size_t i = 0; i < MEMBERS; i++) {
+      if (!slice_equal_cstr(key, names[i])) continue;
+      if (!json_is_present(members[i])) members[i] = value;
+      break;
+    }
+  }
+  *out_length = members[LENGTH];
+  *out_item = (struct sentry_envelope_item){.type = json_string(members[TYPE]),
+                                            .content_type = json_string(members[CONTENT_TYPE]),
+                                            .filename = json_string(members[FILENAME]),
+                                            .has_item_count = is_count(members[ITEM_COUNT]),
+                                            .item_count = json_u64(members[ITEM_COUNT]),
+                                            .header = header};
+}
+
 enum status sentry_envelope_next(struct sentry_envelope *envelope, struct sentry_envelope_item *out_item,
                                  struct error *error) {
   if (envelope->rest.len == 0) return STATUS_END;
@@ -132,19 +161,13 @@ enum status sentry_envelope_next(struct sentry_envelope *envelope, struct sentry
     error_prefix(error, "item %" PRIu32 " header: ", envelope->item_index);
     return status;
   }
-  struct sentry_envelope_item item = {
-      .type = json_string(json_get(header, "type")),
-      .content_type = json_string(json_get(header, "content_type")),
-      .filename = json_string(json_get(header, "filename")),
-      .header = header,
-  };
+  struct sentry_envelope_item item;
+  struct json_value length;
+  read_item_header(header, &item, &length);
   if (item.type.len == 0) {
     return error_set(error, STATUS_INVALID, "item %" PRIu32 " header: no type", envelope->item_index);
   }
-  struct json_value count = json_get(header, "item_count");
-  item.has_item_count = json_type_of(count) == JSON_U64 || (json_type_of(count) == JSON_I64 && json_i64(count) >= 0);
-  item.item_count = json_u64(count);
-  status = take_payload(envelope, json_get(header, "length"), &item.payload, error);
+  status = take_payload(envelope, length, &item.payload, error);
   if (status != STATUS_OK) return status;
   envelope->item_index++;
   *out_item = item;

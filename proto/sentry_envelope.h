@@ -29,7 +29,7 @@ struct sentry_envelope {
   uint32_t item_index; // of the item that next gives next
 };
 
-// Views of the body and of the parser, until the next call.
+// Views of the body and of the parser, until the next item's header is read.
 struct sentry_envelope_item {
   struct slice type, content_type, filename;
   bool has_item_count;

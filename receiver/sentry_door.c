@@ -9,8 +9,9 @@
 // that cannot be read refuses the envelope, since it is what the envelope is about; any other item that cannot is
 // counted and left out. The worst of the parts' outcomes is the answer.
 //
-// What waits for the parts is a `struct taking`, freed by whoever finishes the last of them; the thread that submits
-// holds one share of it meanwhile.
+// What waits for the parts is a `struct taking`, ended by whoever finishes the last of them; the thread that submits
+// holds one share of it meanwhile. It and the parsers go back to pools of the door: the thread that ends a taking is
+// another one than made it, and memory that the allocator hands from one thread to another makes both wait.
 #include "receiver/sentry_door.h"
 
 #include <stdlib.h>
@@ -24,15 +25,18 @@
 #define KEPT_BYTES_MAX ((size_t)1 << 20) // a parser that read more is not kept
 #define JSON_COST      6u                // bytes of working memory for one of JSON: its parser, and what it becomes
 #define TOOLS_POOL     16u
+#define TAKINGS_POOL   128u
 #define BASE64_MAX     SENTRY_DOOR_EVENT_BYTES_MAX
 
 struct sentry_door {
   struct sentry_door_options options;
   struct admission *admission;
   struct sentry_type_counters counters;
-  struct mutex mutex; // guards the pool
+  struct mutex mutex; // guards the pools
   struct tools *pool[TOOLS_POOL];
   uint32_t pool_count;
+  struct taking *takings[TAKINGS_POOL];
+  uint32_t taking_count;
 };
 
 // What one request is read with.
@@ -40,7 +44,26 @@ struct tools {
   struct json_parser *headers, *payloads, *events;
 };
 
+// What became of one request. Of one that was used before all but the mutex is set anew.
+struct taking {
+  struct mutex mutex; // guards status and error
+  struct sentry_door *door;
+  sentry_door_done_fn done;
+  void *context;
+  struct atomic_u64 shares; // of the submitting thread and of each part under way
+  enum status status;
+  struct error error;
+  char event_id[33];
+  uint64_t accepted[SENTRY_TYPES];
+  struct sentry_limit_note limits;
+};
+
 // ---- life
+
+static void destroy_taking(struct taking *taking) {
+  mutex_finish(&taking->mutex);
+  free(taking);
+}
 
 static void destroy_tools(struct tools *tools) {
   if (!tools) return;
@@ -68,6 +91,7 @@ struct sentry_door *sentry_door_create(const struct sentry_door_options *options
 void sentry_door_destroy(struct sentry_door *door) {
   if (!door) return;
   for (uint32_t i = 0; i < door->pool_count; i++) destroy_tools(door->pool[i]);
+  for (uint32_t i = 0; i < door->taking_count; i++) destroy_taking(door->takings[i]);
   mutex_finish(&door->mutex);
   admission_destroy(door->admission);
   free(door);
@@ -101,18 +125,31 @@ bool sentry_door_items(const struct sentry_door *door, uint32_t index, const cha
   return true;
 }
 
-static struct tools *take_tools(struct sentry_door *door) {
-  struct tools *tools = NULL;
-  mutex_lock(&door->mutex);
-  if (door->pool_count > 0) tools = door->pool[--door->pool_count];
-  mutex_unlock(&door->mutex);
-  if (tools) return tools;
-  tools = calloc(1, sizeof(*tools));
+static struct tools *create_tools(void) {
+  struct tools *tools = calloc(1, sizeof(*tools));
   ASSERT(tools);
   *tools = (struct tools){.headers = json_parser_create(SENTRY_ENVELOPE_HEADER_BYTES_MAX),
                           .payloads = json_parser_create(SENTRY_DOOR_CONTAINER_BYTES_MAX * 2),
                           .events = json_parser_create(SENTRY_DOOR_CONTAINER_BYTES_MAX * 2)};
   return tools;
+}
+
+static struct taking *create_taking(void) {
+  struct taking *taking = malloc(sizeof(*taking));
+  ASSERT(taking);
+  mutex_init(&taking->mutex);
+  return taking;
+}
+
+static void take_from_pools(struct sentry_door *door, struct tools **out_tools, struct taking **out_taking) {
+  struct tools *tools = NULL;
+  struct taking *taking = NULL;
+  mutex_lock(&door->mutex);
+  if (door->pool_count > 0) tools = door->pool[--door->pool_count];
+  if (door->taking_count > 0) taking = door->takings[--door->taking_count];
+  mutex_unlock(&door->mutex);
+  *out_tools = tools ? tools : create_tools();
+  *out_taking = taking ? taking : create_taking();
 }
 
 static void give_tools(struct sentry_door *door, struct tools *tools, uint64_t parsed_bytes) {
@@ -125,20 +162,15 @@ static void give_tools(struct sentry_door *door, struct tools *tools, uint64_t p
   destroy_tools(tools);
 }
 
-// ---- one request
+static void give_taking(struct sentry_door *door, struct taking *taking) {
+  mutex_lock(&door->mutex);
+  bool is_kept = door->taking_count < TAKINGS_POOL;
+  if (is_kept) door->takings[door->taking_count++] = taking;
+  mutex_unlock(&door->mutex);
+  if (!is_kept) destroy_taking(taking);
+}
 
-struct taking {
-  struct sentry_door *door;
-  sentry_door_done_fn done;
-  void *context;
-  struct atomic_u64 shares; // of the submitting thread and of each part under way
-  struct mutex mutex;       // guards what follows
-  enum status status;
-  struct error error;
-  char event_id[33];
-  uint64_t accepted[SENTRY_TYPES];
-  struct sentry_limit_note limits;
-};
+// ---- one request
 
 // What lives while the body is read.
 struct reading {
@@ -181,8 +213,7 @@ static void release(struct taking *taking) {
   const struct sentry_door_answer answer = {
       .status = taking->status, .event_id = taking->event_id, .error = &taking->error, .limits = &taking->limits};
   taking->done(taking->context, &answer);
-  mutex_finish(&taking->mutex);
-  free(taking);
+  give_taking(door, taking);
 }
 
 // The first failure stays, unless a later one cannot be mended by sending again and the first one can.
@@ -241,6 +272,8 @@ static bool is_json_item(uint32_t type) {
 struct sizes {
   uint64_t json_bytes;       // of the items that will be read
   uint64_t attachment_bytes; // what attachments take of a record
+  uint64_t items;
+  struct sentry_envelope_item last;
 };
 
 // Walks the framing to the end.
@@ -266,6 +299,8 @@ static enum status survey(struct reading *reading, struct sentry_envelope envelo
     bool is_primary =
         sentry_types[type].handling == SENTRY_TYPE_EVENT || sentry_types[type].handling == SENTRY_TYPE_TRANSACTION;
     if (is_primary && ++primary > 1) return error_set(error, STATUS_INVALID, "more than one event or transaction");
+    sizes.items++;
+    sizes.last = item;
   }
   if (status != STATUS_END) return status;
   *out_sizes = sizes;
@@ -308,6 +343,17 @@ static enum status identify(struct reading *reading, struct error *error) {
   return status;
 }
 
+static enum status convert_items(struct sentry_convert *convert, struct sentry_envelope envelope,
+                                 const struct sizes *sizes, struct error *error) {
+  if (sizes->items == 1) return sentry_convert_item(convert, &sizes->last, error); // nearly always; parsed already
+  struct sentry_envelope_item item;
+  enum status status = STATUS_OK;
+  while (status == STATUS_OK && (status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
+    status = sentry_convert_item(convert, &item, error);
+  }
+  return status == STATUS_END ? STATUS_OK : status;
+}
+
 static enum status read_envelope(struct reading *reading, struct slice body, struct error *error) {
   struct sentry_envelope envelope;
   enum status status = sentry_envelope_open(&envelope, reading->tools->headers, body, error);
@@ -325,13 +371,10 @@ static enum status read_envelope(struct reading *reading, struct slice body, str
   convert->source.event_id = reading->envelope_id;
   convert->source.has_sent_at = envelope.has_sent_at;
   convert->source.sent_at_ns = envelope.sent_at_ns;
+  status = convert_items(convert, envelope, &sizes, error);
+  if (status != STATUS_OK) return status;
   struct sentry_envelope_item item;
-  struct sentry_envelope again = envelope;
-  while (status == STATUS_OK && (status = sentry_envelope_next(&envelope, &item, error)) == STATUS_OK) {
-    status = sentry_convert_item(convert, &item, error);
-  }
-  if (status != STATUS_END) return status;
-  while (sizes.attachment_bytes > 0 && sentry_envelope_next(&again, &item, error) == STATUS_OK) {
+  while (sizes.attachment_bytes > 0 && sentry_envelope_next(&envelope, &item, error) == STATUS_OK) {
     uint32_t type = sentry_type_of(item.type);
     if (sentry_types[type].handling == SENTRY_TYPE_ATTACHMENT) sentry_convert_attachment(convert, &item);
   }
@@ -428,18 +471,8 @@ static enum status read_request(struct reading *reading, struct error *error) {
 
 void sentry_door_take(struct sentry_door *door, const struct sentry_door_request *request, sentry_door_done_fn done,
                       void *context) {
-  struct taking *taking = calloc(1, sizeof(*taking));
-  ASSERT(taking);
-  *taking = (struct taking){.door = door, .done = done, .context = context};
-  atomic_u64_set(&taking->shares, 1);
-  mutex_init(&taking->mutex);
-  struct reading reading = {
-      .taking = taking,
-      .door = door,
-      .request = request,
-      .auth = request->auth,
-      .tools = take_tools(door),
-  };
+  struct reading reading = {.door = door, .request = request, .auth = request->auth};
+  take_from_pools(door, &reading.tools, &reading.taking);
   reading.convert.source = (struct sentry_document_source){
       .event_id = "", .received_ns = clock_wall_ns(door->options.clock), .peer = request->peer};
   struct error error = {""};
@@ -449,6 +482,13 @@ void sentry_door_take(struct sentry_door *door, const struct sentry_door_request
   if (convert->keep.items.failed || convert->keep.counts.failed) {
     status = error_set(&error, STATUS_TOO_LARGE, "what comes beside the event is too large");
   }
+  struct taking *taking = reading.taking;
+  taking->door = door;
+  taking->done = done;
+  taking->context = context;
+  atomic_u64_set(&taking->shares, 1);
+  taking->status = status;
+  taking->error = error;
   memcpy(taking->event_id, convert->event_id, sizeof(taking->event_id));
   memcpy(taking->accepted, convert->accepted, sizeof(taking->accepted));
   taking->limits = convert->limits;
@@ -458,8 +498,6 @@ void sentry_door_take(struct sentry_door *door, const struct sentry_door_request
     submit(&reading, JOURNAL_LOGS, &convert->logs);
     submit(&reading, JOURNAL_ITEMS, &convert->keep.items);
     submit(&reading, JOURNAL_ITEMS, &convert->keep.counts);
-  } else {
-    fail(taking, status, &error);
   }
   clear_up(&reading);
   release(taking);

@@ -38,7 +38,7 @@ struct sentry_door;
 
 // NULL for want of memory.
 struct sentry_door *sentry_door_create(const struct sentry_door_options *options);
-// No request may be in flight.
+// No request may be in flight, nor the call of a sentry_door_done_fn.
 void sentry_door_destroy(struct sentry_door *door);
 
 const struct sentry_auth_directory *sentry_door_directory(const struct sentry_door *door);

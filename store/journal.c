@@ -77,13 +77,11 @@
 #include <unistd.h>
 
 #include "base/block.h"
-#include "base/hash.h"
 #include "store/journal_internal.h"
 
 #define SEGMENT_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define PENDING_BYTES_DEFAULT (UINT64_C(64) << 20)
 #define SEGMENT_BYTES_MIN     (UINT64_C(8) << 10)
-#define COMPRESS_BYTES_MIN    128 // below, a frame's head eats what it saves
 
 // --- opening and closing ---------------------------------------------------------------------------------------------
 
@@ -93,6 +91,7 @@ static void destroy(struct journal *journal) {
   condition_finish(&journal->durable);
   condition_finish(&journal->work);
   mutex_finish(&journal->mutex);
+  journal_pending_drop_blocks(journal);
   free(journal->segments);
   free(journal->name);
   free(journal->directory);
@@ -158,7 +157,8 @@ static struct journal *create(const struct journal_options *options) {
   journal->segment_bytes = mine->segment_bytes_max ? mine->segment_bytes_max : SEGMENT_BYTES_DEFAULT;
   if (journal->segment_bytes > mine->bytes_max / 4) journal->segment_bytes = mine->bytes_max / 4;
   if (journal->segment_bytes < SEGMENT_BYTES_MIN) journal->segment_bytes = SEGMENT_BYTES_MIN;
-  if (!journal->name || !journal->directory || !journal->quarantine_directory) {
+  bool has_blocks = journal_pending_make_blocks(journal);
+  if (!journal->name || !journal->directory || !journal->quarantine_directory || !has_blocks) {
     destroy(journal);
     return NULL;
   }
@@ -220,67 +220,6 @@ void journal_close(struct journal *journal) {
 
 // --- appending -------------------------------------------------------------------------------------------------------
 
-// Appends the body to the block, compressed where that saves a sixteenth. Says which through the header.
-static enum status put_body(const struct journal_entry *entry, enum block_codec codec, struct buffer *block,
-                            struct journal_record_header *header) {
-  size_t start = block->len;
-  header->raw_bytes = entry->body.len;
-  header->compression = JOURNAL_BODY_RAW;
-  if (entry->body_is_stored_form) {
-    header->raw_bytes = entry->body_raw_bytes;
-    if (entry->body_raw_bytes != entry->body.len) header->compression = JOURNAL_BODY_BLOCK;
-  } else if (entry->body.len >= COMPRESS_BYTES_MIN && block_compress(codec, entry->body, block) == STATUS_OK &&
-             block->len - start <= entry->body.len - entry->body.len / 16) {
-    header->compression = JOURNAL_BODY_BLOCK;
-    return STATUS_OK;
-  }
-  block->len = start;
-  return buffer_append_slice(block, entry->body);
-}
-
-// The queue's head and the record's bytes in one block of memory. NULL without memory.
-static struct journal_pending *build(const struct journal_entry *entry, enum block_codec codec) {
-  static const uint8_t zeros[8];
-  size_t before_section = sizeof(struct journal_pending) + JOURNAL_RECORD_HEADER_BYTES;
-  size_t need = before_section + entry->section.len + entry->body.len;
-  struct buffer block;
-  buffer_init(&block, need + need / 64 + 4096); // a compressor may want more than it uses
-  uint8_t *head = buffer_reserve(&block, need + 8);
-  if (!head) return NULL;
-  memset(head, 0, before_section);
-  block.len = before_section;
-  struct journal_record_header header = {
-      .kind = entry->kind,
-      .origin_sequence = entry->origin_sequence,
-      .received_ns = entry->received_ns,
-      .project = entry->project,
-      .item_count = entry->item_count,
-      .section_bytes = (uint32_t)entry->section.len,
-  };
-  if (buffer_append_slice(&block, entry->section) || put_body(entry, codec, &block, &header)) {
-    buffer_finish(&block);
-    return NULL;
-  }
-  size_t body_at = before_section + entry->section.len;
-  header.stored_bytes = (uint32_t)(block.len - body_at);
-  header.section_check = hash_xxh3(slice_make(block.ptr + before_section, entry->section.len));
-  header.body_check = hash_xxh3(slice_make(block.ptr + body_at, header.stored_bytes));
-  journal_format_record(&header, block.ptr + sizeof(struct journal_pending));
-  uint64_t bytes = journal_format_record_bytes(&header);
-  if (buffer_append(&block, zeros, sizeof(struct journal_pending) + (size_t)bytes - block.len)) {
-    buffer_finish(&block);
-    return NULL;
-  }
-  size_t len;
-  uint8_t *memory = buffer_release(&block, &len);
-  uint8_t *exact = realloc(memory, len); // a ninth of it, after compression
-  struct journal_pending *pending = (struct journal_pending *)(exact ? exact : memory);
-  pending->received_ns = entry->received_ns;
-  pending->key_count = entry->key_count;
-  pending->bytes = bytes;
-  return pending;
-}
-
 // May a record of this size be queued now? Mutex held.
 static enum status admit(struct journal *journal, uint64_t bytes, struct error *error) {
   const struct journal_options *options = &journal->options;
@@ -306,57 +245,63 @@ void journal_expect(struct journal *journal) {
 void journal_expect_end(struct journal *journal) {
   mutex_lock(&journal->mutex);
   ASSERT(journal->expected > 0);
-  if (--journal->expected == 0 && journal->queue_head) condition_signal(&journal->work);
+  bool tells = --journal->expected == 0 && journal->queue_head;
   mutex_unlock(&journal->mutex);
+  if (tells) condition_signal(&journal->work);
 }
 
-// Mutex held. The writer is told of the first record, of the last one it waits for, and of those it waits for no more.
-static void enqueue(struct journal *journal, struct journal_pending *pending, bool expected) {
+// Mutex held. True: the writer is to be told. It is of the first record, of the last one it waits for, and of those it
+// waits for no more.
+static bool enqueue(struct journal *journal, struct journal_pending *pending, bool expected) {
   ASSERT(!expected || journal->expected > 0);
   if (expected) journal->expected--;
   journal->queue_bytes += pending->bytes;
   bool is_last = expected && journal->expected == 0;
-  if (!journal->queue_head || is_last || journal->queue_bytes >= JOURNAL_GATHER_BYTES) condition_signal(&journal->work);
+  bool tells = !journal->queue_head || is_last || journal->queue_bytes >= JOURNAL_GATHER_BYTES;
   *journal->queue_tail = pending;
   journal->queue_tail = &pending->next;
   journal->pending_bytes += pending->bytes;
   journal->ticket_appended++;
+  return tells;
 }
 
-// A first look, so that an overloaded journal costs no compression.
-static enum status look(struct journal *journal, const struct journal_entry *entry, struct error *error) {
+// A first look, so that an overloaded journal costs no compression. Brings a block to make the record in, or NULL.
+static enum status look(struct journal *journal, const struct journal_entry *entry, void **out_block,
+                        struct error *error) {
   if (entry->section.len > JOURNAL_RECORD_BYTES_MAX || entry->body.len > JOURNAL_RECORD_BYTES_MAX - entry->section.len)
     return error_set(error, STATUS_TOO_LARGE, "journal %s: a record may have 1 GiB", journal->name);
   mutex_lock(&journal->mutex);
   enum status status = admit(journal, JOURNAL_RECORD_HEADER_BYTES + entry->section.len, error);
+  if (status == STATUS_OK) *out_block = journal_pending_take_block(journal, entry);
   mutex_unlock(&journal->mutex);
   return status;
 }
 
 static enum status append(struct journal *journal, struct journal_pending *pending, bool expected,
                           struct error *error) {
+  bool tells = false;
   mutex_lock(&journal->mutex);
   enum status status = admit(journal, pending->bytes, error);
   if (status == STATUS_OK) {
     // The record that finds out whether the disk works again; the next one goes a second later.
     if (journal->failed) journal->probe_at_ns = clock_monotonic_ns(journal->options.clock) + NS_PER_S;
-    enqueue(journal, pending, expected);
+    tells = enqueue(journal, pending, expected);
   }
   mutex_unlock(&journal->mutex);
+  if (tells) condition_signal(&journal->work); // who is woken finds the mutex free
   return status;
 }
 
 enum status journal_append(struct journal *journal, const struct journal_entry *entry, journal_ack_fn ack,
                            void *context, struct error *error) {
-  enum status status = look(journal, entry, error);
-  enum block_codec codec = journal->options.dense ? BLOCK_DENSE : BLOCK_FAST;
-  struct journal_pending *pending = status == STATUS_OK ? build(entry, codec) : NULL;
+  void *block = NULL;
+  enum status status = look(journal, entry, &block, error);
+  struct journal_pending *pending = status == STATUS_OK ? journal_pending_make(journal, entry, block, context) : NULL;
   if (pending) {
     pending->ack = ack;
-    pending->context = context;
     status = append(journal, pending, entry->expected, error);
     if (status == STATUS_OK) return STATUS_OK;
-    free(pending);
+    journal_pending_end(journal, pending, 1);
   } else if (status == STATUS_OK) {
     status = error_set(error, STATUS_UNAVAILABLE, "journal %s: out of memory", journal->name);
   }

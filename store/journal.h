@@ -85,6 +85,8 @@ struct journal_entry {
   uint64_t body_raw_bytes; // used with body_is_stored_form
   uint32_t key_count;      // counted towards segment_keys_max
   bool expected;           // announced by journal_expect, which this append ends, whatever it returns
+  size_t context_bytes;    // of what `context` points at: copied, and ack gets the copy, which ends with it. 0: the
+                           // pointer itself
 };
 
 // Called on the writer thread once, when the record is durable (STATUS_OK) or will never be (STATUS_UNAVAILABLE: write

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the files of the journal share; nobody else includes it. In reading order: journal.c (the format, appending,
-// waiting), journal_format (bytes of headers), journal_segment (the list of segments, making and retiring them),
-// journal_spare (files that are written over), journal_writer (the one thread that commits), journal_scan (reading one
-// segment file), journal_recovery (opening), journal_reader, journal_quarantine.
+// waiting), journal_pending (a record in memory), journal_format (bytes of headers), journal_segment (the list of
+// segments, making and retiring them), journal_spare (files that are written over), journal_writer (the one thread that
+// commits), journal_scan (reading one segment file), journal_recovery (opening), journal_reader, journal_quarantine.
 #ifndef STORE_JOURNAL_INTERNAL_H
 #define STORE_JOURNAL_INTERNAL_H
 
@@ -97,18 +97,20 @@ struct journal_segment_state {
   bool written_over; // see journal_segment_header; known of those found at opening
 };
 
-// A queued record: this head and the record's bytes in one block.
+// A queued record: this head, the copy of its context and its bytes in one piece of memory.
 struct journal_pending {
   struct journal_pending *next;
   journal_ack_fn ack;
   void *context;
   uint64_t received_ns;
+  uint8_t *record;
   uint64_t bytes; // of the record, padding included
   uint32_t key_count;
+  bool in_block; // of the journal's
 };
-static inline uint8_t *journal_pending_bytes(struct journal_pending *pending) {
-  return (uint8_t *)(pending + 1);
-}
+
+#define JOURNAL_BLOCKS      128u
+#define JOURNAL_BLOCK_BYTES ((size_t)16 << 10)
 
 struct journal {
   struct journal_options options; // its texts are the three below
@@ -134,6 +136,8 @@ struct journal {
   bool unsynced;           // written and published, not synced (interval, never)
   uint64_t sync_due_ns;
 
+  uint8_t *blocks; // JOURNAL_BLOCKS of JOURNAL_BLOCK_BYTES
+
   struct mutex mutex;             // everything below
   struct condition work, durable; // for the writer; for flushes
   struct condition news;          // for journal_wait
@@ -141,6 +145,8 @@ struct journal {
   uint64_t news_due_ns;           // not before, by the system's monotonic clock
   struct journal_pending *queue_head, **queue_tail;
   uint64_t queue_bytes;
+  void *spare_blocks[JOURNAL_BLOCKS];
+  uint32_t spare_block_count;
   uint32_t expected; // records announced by journal_expect
   uint64_t pending_bytes;
   uint64_t bytes; // of all segments
@@ -157,6 +163,19 @@ struct journal {
   bool failed; // nothing could be written lately: one append a second is let through to find out
   uint64_t probe_at_ns;
 };
+
+// --- journal_pending -------------------------------------------------------------------------------------------------
+
+// False without memory.
+bool journal_pending_make_blocks(struct journal *journal);
+void journal_pending_drop_blocks(struct journal *journal);
+// A block for the entry's record; NULL: it is too large, or none is spare (mutex held).
+void *journal_pending_take_block(struct journal *journal, const struct journal_entry *entry);
+// The record, compressed; block may be NULL. NULL without memory, which a block is not.
+struct journal_pending *journal_pending_make(struct journal *journal, const struct journal_entry *entry, void *block,
+                                             void *context);
+// Gives back the memory of the first `count` of the list, and returns the rest of it.
+struct journal_pending *journal_pending_end(struct journal *journal, struct journal_pending *list, uint32_t count);
 
 // --- journal_segment -------------------------------------------------------------------------------------------------
 

@@ -19,7 +19,6 @@
 #include "store/journal_internal.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -72,9 +71,8 @@ static int group_gather(struct journal *journal, struct journal_pending *first, 
   for (struct journal_pending *pending = first; pending; pending = pending->next) {
     if (group.count == GROUP_RECORDS_MAX || (group.count > 0 && group.bytes + pending->bytes > GROUP_BYTES_MAX)) break;
     if (!fits(journal, &active, &group, pending)) break;
-    uint8_t *bytes = journal_pending_bytes(pending);
-    journal_format_finish_record(bytes, group.first_sequence + group.count, active.salt);
-    iov[group.count++] = (struct iovec){bytes, pending->bytes};
+    journal_format_finish_record(pending->record, group.first_sequence + group.count, active.salt);
+    iov[group.count++] = (struct iovec){pending->record, pending->bytes};
     group.bytes += pending->bytes;
     group.keys += pending->key_count;
   }
@@ -117,13 +115,12 @@ static int write_and_sync(struct journal *journal, const struct group *group, st
   return result;
 }
 
-// Mutex held. Waits are by the system's clock, whatever the journal's is.
-static void tell_news(struct journal *journal, bool at_once) {
+// Mutex held. True: the readers are to be told now. Waits are by the system's clock, whatever the journal's is.
+static bool note_news(struct journal *journal) {
   uint64_t now = clock_monotonic_ns(clock_system());
-  journal->news_held = !at_once && now < journal->news_due_ns;
-  if (journal->news_held) return;
-  journal->news_due_ns = now + NEWS_NS;
-  condition_broadcast(&journal->news);
+  journal->news_held = now < journal->news_due_ns;
+  if (!journal->news_held) journal->news_due_ns = now + NEWS_NS;
+  return !journal->news_held;
 }
 
 static void publish(struct journal *journal, const struct group *group) {
@@ -152,28 +149,27 @@ static void publish(struct journal *journal, const struct group *group) {
   bool failed_before = journal->failed;
   journal->failed = false;
   journal_segment_update_metrics(journal);
-  tell_news(journal, false);
+  bool tells = note_news(journal);
   mutex_unlock(&journal->mutex);
+  if (tells) condition_broadcast(&journal->news); // who is woken finds the mutex free
   if (failed_before) log_write(LOG_INFO, "journal", "writing again", LOG_FIELDS(log_text("journal", journal->name)));
 }
 
-// Answers and frees; returns what follows. A flush ends after the answers.
+// Answers and ends them; returns what follows. A flush ends after the answers.
 static struct journal_pending *acknowledge(struct journal *journal, const struct group *group, enum status status) {
-  struct journal_pending *pending = group->first;
+  const struct journal_pending *pending = group->first;
   struct journal_location location = group->location;
-  for (uint32_t i = 0; i < group->count; i++) {
-    struct journal_pending *next = pending->next;
+  for (uint32_t i = 0; i < group->count; i++, pending = pending->next) {
     if (pending->ack) pending->ack(pending->context, status, status ? 0 : group->first_sequence + i, location);
     location.offset += status ? 0 : pending->bytes;
-    free(pending);
-    pending = next;
   }
+  struct journal_pending *rest = journal_pending_end(journal, group->first, group->count);
   mutex_lock(&journal->mutex);
   journal->ticket_done += group->count;
   if (status || journal->options.sync == JOURNAL_SYNC_ALWAYS) journal->ticket_synced = journal->ticket_done;
   condition_broadcast(&journal->durable);
   mutex_unlock(&journal->mutex);
-  return pending;
+  return rest;
 }
 
 // Notes the failure. True: pause is over, try the same records again; false: refuse them.
@@ -266,8 +262,8 @@ static void wait_for_work(struct journal *journal) {
       uint64_t now = clock_monotonic_ns(clock_system());
       if (now < journal->news_due_ns)
         condition_wait_for(&journal->work, &journal->mutex, journal->news_due_ns - now);
-      else
-        tell_news(journal, true);
+      else if (note_news(journal))
+        condition_broadcast(&journal->news);
     } else if (journal->options.sync == JOURNAL_SYNC_INTERVAL && journal->unsynced) {
       condition_wait_for(&journal->work, &journal->mutex, journal->options.sync_interval_ns);
     } else {

@@ -194,6 +194,23 @@ static void test_faults(void **state) {
   }
 }
 
+// Every byte at every place of a value, which is looked at in pieces.
+static void test_bytes_of_a_value(void **state) {
+  (void)state;
+  for (unsigned byte = 0; byte < 256; byte++) {
+    bool is_good = byte >= ' ' ? byte != 0x7f : byte == '\t';
+    for (size_t at = 0; at < 18; at++) {
+      char text[] = "GET / HTTP/1.1\r\nHost: x\r\nA: a\tbcdefgh\xff"
+                    "ijklm\tno\r\n\r\n";
+      if (byte == '\n') continue; // ends the line
+      strstr(text, "A: ")[3 + at] = (char)byte;
+      struct http_head head;
+      enum http_head_result result = parse(&head, slice_make(text, sizeof(text) - 1));
+      assert_int_equal(result, is_good ? HTTP_HEAD_DONE : HTTP_HEAD_FAULT);
+    }
+  }
+}
+
 // A fault leaves what was read before it: the door is chosen by the path, and answers by the headers.
 static void test_what_is_known_at_a_fault(void **state) {
   (void)state;
@@ -262,6 +279,7 @@ int main(void) {
       cmocka_unit_test(test_targets),
       cmocka_unit_test(test_what_becomes_of_the_connection),
       cmocka_unit_test(test_faults),
+      cmocka_unit_test(test_bytes_of_a_value),
       cmocka_unit_test(test_what_is_known_at_a_fault),
       cmocka_unit_test(test_sizes),
   };

@@ -46,9 +46,10 @@ static void test_known_path_with_other_method(void **state) {
   (void)state;
   struct http_route_match match = find(HTTP_GET, "/v1/traces");
   assert_null(match.route);
-  assert_true(match.path_known);
   assert_int_equal(match.allowed, 1u << HTTP_POST | 1u << HTTP_OPTIONS);
-  assert_false(find(HTTP_GET, "/nothing").path_known);
+  assert_int_equal(find(HTTP_GET, "/nothing").allowed, 0);
+  assert_int_equal(find(HTTP_PUT, "/api/v1/issues/17").allowed, 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_PATCH);
+  assert_int_equal(find(HTTP_PUT, "/api/v1/issues/17").capture_count, 0);
   assert_int_equal(find(HTTP_PUT, "/").allowed, 1u << HTTP_GET | 1u << HTTP_HEAD);
 }
 
