@@ -37,10 +37,9 @@ bool slice_equal_ignore_case(struct slice a, struct slice b) {
 }
 
 struct slice slice_trim(struct slice s) {
-  size_t from = 0;
-  while (from < s.len && ascii_is_space(s.ptr[from])) from++;
-  while (s.len > from && ascii_is_space(s.ptr[s.len - 1])) s.len--;
-  return slice_skip(s, from);
+  for (; s.len > 0 && ascii_is_space(s.ptr[0]); s.len--) s.ptr++;
+  while (s.len > 0 && ascii_is_space(s.ptr[s.len - 1])) s.len--;
+  return s;
 }
 
 int slice_compare(struct slice a, struct slice b) {

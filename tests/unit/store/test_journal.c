@@ -450,6 +450,66 @@ static void a_commit_may_wait_for_more(void **state) {
   mutex_finish(&counting.mutex);
 }
 
+struct context {
+  struct fixture *fixture;
+  uint32_t id;
+  char rest[50]; // an odd size
+};
+
+static void note_context(void *argument, enum status status, uint64_t sequence, struct journal_location location) {
+  (void)location;
+  const struct context *context = argument;
+  struct fixture *fixture = context->fixture;
+  mutex_lock(&fixture->mutex);
+  fixture->answers[context->id]++;
+  fixture->ok[context->id] = status == STATUS_OK && strcmp(context->rest, "still here") == 0;
+  fixture->sequence[context->id] = sequence;
+  mutex_unlock(&fixture->mutex);
+}
+
+// More records than there are blocks for, small ones and large ones between each other, several times.
+static void a_context_travels_with_its_record(void **state) {
+  enum { ROUNDS = 3, RECORDS = 300 };
+  struct fixture *fixture = *state;
+  struct journal_options options = fixture_options(fixture);
+  options.segment_bytes_max = 4 << 20;
+  options.gather_ns = 3600 * NS_PER_S;
+  struct journal *journal = fixture_open(&options);
+  for (uint32_t id = 0; id < ROUNDS * RECORDS; id++) {
+    uint8_t zeros[40000] = {0}, body[8192], section[64];
+    struct context context = {.fixture = fixture, .id = id, .rest = "still here"};
+    const struct journal_entry entry = {
+        .kind = JOURNAL_LOGS,
+        .project = id,
+        .item_count = id + 1,
+        .received_ns = UINT64_C(1700000000000000000) + id,
+        .origin_sequence = id + 1000,
+        .section = slice_make(section, fixture_section(id, section)),
+        .body = id % 10 == 9 ? slice_make(zeros, sizeof(zeros)) : slice_make(body, fixture_body(id % 7, body)),
+        .context_bytes = sizeof(context),
+    };
+    assert_int_equal(journal_append(journal, &entry, note_context, &context, NULL), STATUS_OK);
+    memset(&context, 0xff, sizeof(context));
+    if (id % RECORDS == RECORDS - 1) assert_int_equal(journal_flush(journal), STATUS_OK);
+  }
+  struct journal_reader *reader;
+  struct journal_record record;
+  struct slice body;
+  assert_int_equal(journal_reader_open(journal, 0, &reader), STATUS_OK);
+  for (uint32_t id = 0; id < ROUNDS * RECORDS; id++) {
+    assert_true(fixture->answers[id] == 1 && fixture->ok[id]);
+    assert_int_equal(journal_reader_next(reader, &record), STATUS_OK);
+    assert_int_equal(record.sequence, fixture->sequence[id]);
+    assert_int_equal(record.project, id);
+    assert_int_equal(journal_record_body(&record, &fixture->scratch, &body), STATUS_OK);
+    uint8_t expected[8192];
+    assert_int_equal(body.len, id % 10 == 9 ? 40000 : fixture_body(id % 7, expected));
+    if (id % 10 != 9) assert_memory_equal(body.ptr, expected, body.len);
+  }
+  journal_reader_close(reader);
+  journal_close(journal);
+}
+
 static void metrics_tell(void **state) {
   struct fixture *fixture = *state;
   struct journal_options options = fixture_options(fixture);
@@ -544,6 +604,7 @@ int main(void) {
       TEST(the_sync_mode_decides_when),
       TEST(a_commit_may_wait_for_more),
       TEST(a_commit_waits_for_what_is_expected),
+      TEST(a_context_travels_with_its_record),
       TEST(metrics_tell),
       TEST(a_poisonous_record_is_put_aside),
       TEST(waiting_ends_with_a_record_or_a_wake),
