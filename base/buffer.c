@@ -26,6 +26,16 @@ void buffer_clear(struct buffer *buffer) {
   buffer->failed = false;
 }
 
+// realloc copies all of the memory, also what was reserved and not written.
+static uint8_t *move_to_larger(const struct buffer *buffer, size_t capacity) {
+  if (buffer->len > buffer->capacity / 2) return realloc(buffer->ptr, capacity);
+  uint8_t *ptr = malloc(capacity);
+  if (!ptr) return NULL;
+  if (buffer->len > 0) memcpy(ptr, buffer->ptr, buffer->len);
+  free(buffer->ptr);
+  return ptr;
+}
+
 enum status buffer_grow(struct buffer *buffer, size_t len) {
   if (len <= buffer->capacity - buffer->len) return STATUS_OK;
   if (len > buffer->max_bytes - buffer->len) {
@@ -36,7 +46,7 @@ enum status buffer_grow(struct buffer *buffer, size_t len) {
   if (capacity < CAPACITY_MIN) capacity = CAPACITY_MIN;
   if (capacity < buffer->len + len) capacity = buffer->len + len;
   if (capacity > buffer->max_bytes) capacity = buffer->max_bytes;
-  uint8_t *ptr = realloc(buffer->ptr, capacity);
+  uint8_t *ptr = move_to_larger(buffer, capacity);
   if (!ptr) {
     buffer->failed = true;
     return STATUS_NO_MEMORY;

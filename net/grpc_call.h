@@ -28,7 +28,7 @@ struct grpc_call_handle {
   grpc_call_details details;
   grpc_metadata_array metadata;
   grpc_byte_buffer *payload;
-  grpc_slice message; // the whole payload, contiguous
+  struct slice message; // for the handler: the whole payload, contiguous
   enum encoding encoding;
   char peer[64];
   uint64_t charged_bytes;
@@ -63,8 +63,9 @@ struct grpc_server_handle {
 
 // A new slot for the next call to arrive; nothing while the server is closing.
 void grpc_call_request(struct grpc_server_handle *server);
-// The operation of the current stage has ended.
-void grpc_call_advance(struct grpc_call_handle *call, bool success);
+// The operation of the current stage has ended. `scratch` is the completion thread's: a message that came in pieces is
+// put together there, for its handler.
+void grpc_call_advance(struct grpc_call_handle *call, bool success, struct buffer *scratch);
 // Cancels calls whose message is overdue.
 void grpc_call_sweep(struct grpc_server_handle *server);
 // UNAVAILABLE with a RetryInfo of one to five seconds.

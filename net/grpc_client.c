@@ -203,11 +203,16 @@ static void take_response(const struct grpc_client *client, grpc_byte_buffer *by
   }
   size_t ceiling = response->max_bytes;
   if (response->max_bytes > client->response_bytes_max) response->max_bytes = client->response_bytes_max;
-  grpc_slice whole = grpc_runtime_flatten(bytes);
   enum encoding encoding = grpc_runtime_encoding(bytes);
-  enum status status = encoding == ENCODING_IDENTITY ? buffer_append_slice(response, grpc_runtime_view(&whole))
-                                                     : decompress(encoding, grpc_runtime_view(&whole), response, NULL);
-  grpc_slice_unref(whole);
+  struct buffer scratch;
+  buffer_init(&scratch, client->response_bytes_max);
+  struct slice whole;
+  enum status status = grpc_runtime_whole(bytes, &scratch, &whole);
+  if (status == STATUS_OK && encoding == ENCODING_IDENTITY)
+    status = buffer_append_slice(response, whole);
+  else if (status == STATUS_OK)
+    status = decompress(encoding, whole, response, NULL);
+  buffer_finish(&scratch);
   response->max_bytes = ceiling;
   if (status == STATUS_OK) return;
   // Without RetryInfo RESOURCE_EXHAUSTED is not retried, as OTLP 1.11 asks for an over-large response.

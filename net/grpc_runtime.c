@@ -31,18 +31,19 @@ void grpc_runtime_release(void) {
   grpc_shutdown();
 }
 
-grpc_slice grpc_runtime_flatten(grpc_byte_buffer *buffer) {
-  const grpc_slice_buffer *pieces = &buffer->data.raw.slice_buffer;
-  if (pieces->count == 1) return grpc_slice_ref(pieces->slices[0]);
-  // By hand: the reader of gRPC core would want to inflate a compressed buffer.
-  grpc_slice whole = grpc_slice_malloc(pieces->length);
-  uint8_t *to = GRPC_SLICE_START_PTR(whole);
-  for (size_t i = 0; i < pieces->count; i++) {
-    struct slice piece = grpc_runtime_view(&pieces->slices[i]);
-    if (piece.len) memcpy(to, piece.ptr, piece.len);
-    to += piece.len;
+// By hand: the reader of gRPC core would want to inflate a compressed message.
+enum status grpc_runtime_whole(const grpc_byte_buffer *bytes, struct buffer *scratch, struct slice *out_whole) {
+  const grpc_slice_buffer *pieces = &bytes->data.raw.slice_buffer;
+  buffer_clear(scratch);
+  if (pieces->count == 1) {
+    *out_whole = grpc_runtime_view(&pieces->slices[0]);
+    return STATUS_OK;
   }
-  return whole;
+  enum status status = buffer_grow(scratch, pieces->length);
+  for (size_t i = 0; i < pieces->count && status == STATUS_OK; i++)
+    status = buffer_append_slice(scratch, grpc_runtime_view(&pieces->slices[i]));
+  if (status == STATUS_OK) *out_whole = buffer_slice(scratch);
+  return status;
 }
 
 enum encoding grpc_runtime_encoding(const grpc_byte_buffer *buffer) {

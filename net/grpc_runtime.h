@@ -14,12 +14,13 @@
 void grpc_runtime_acquire(void);
 void grpc_runtime_release(void);
 
-// One contiguous slice of the whole buffer, to be unreferenced by the caller; copied only when it came in pieces.
-grpc_slice grpc_runtime_flatten(grpc_byte_buffer *buffer);
 enum encoding grpc_runtime_encoding(const grpc_byte_buffer *buffer);
 static inline struct slice grpc_runtime_view(const grpc_slice *bytes) {
   return slice_make(GRPC_SLICE_START_PTR(*bytes), GRPC_SLICE_LENGTH(*bytes));
 }
+// The whole message: a view into `bytes`, or where that came in pieces their copy in `scratch`, which is cleared
+// before. STATUS_TOO_LARGE, STATUS_NO_MEMORY: scratch has no room.
+enum status grpc_runtime_whole(const grpc_byte_buffer *bytes, struct buffer *scratch, struct slice *out_whole);
 // The first value of `key`, a view into the array; empty with NULL ptr when absent.
 struct slice grpc_runtime_metadata(const grpc_metadata_array *array, const char *key);
 

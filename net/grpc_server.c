@@ -35,12 +35,13 @@ enum {
   CONNECTION_GRACE_MS = 30 * 1000,
   HANDSHAKE_MS = 10 * 1000,
 };
-#define QUOTA_MESSAGES  2u
-#define QUOTA_BYTES_MIN ((size_t)64 << 20)
-#define POLL_NS         (NS_PER_S / 2)
-#define SWEEP_NS        NS_PER_S
-#define GOODBYE_NS      (NS_PER_S / 4)
-#define WARN_NS         (10 * NS_PER_S)
+#define QUOTA_MESSAGES     2u
+#define QUOTA_BYTES_MIN    ((size_t)64 << 20)
+#define SCRATCH_KEEP_BYTES ((size_t)1 << 20) // by each completion thread, between messages
+#define POLL_NS            (NS_PER_S / 2)
+#define SWEEP_NS           NS_PER_S
+#define GOODBYE_NS         (NS_PER_S / 4)
+#define WARN_NS            (10 * NS_PER_S)
 
 // ---- completion threads
 
@@ -53,6 +54,8 @@ static void sweep_when_due(struct grpc_server_handle *server) {
 
 static void run(void *context) {
   struct grpc_server_handle *server = context;
+  struct buffer scratch; // for messages
+  buffer_init(&scratch, server->options.message_bytes_max);
   for (;;) {
     grpc_event event = grpc_completion_queue_next(server->queue, grpc_runtime_after(POLL_NS), NULL);
     if (event.type == GRPC_QUEUE_SHUTDOWN) break;
@@ -62,10 +65,12 @@ static void run(void *context) {
       condition_broadcast(&server->changed);
       mutex_unlock(&server->mutex);
     } else if (event.type == GRPC_OP_COMPLETE) {
-      grpc_call_advance(event.tag, event.success != 0);
+      grpc_call_advance(event.tag, event.success != 0, &scratch);
+      if (scratch.capacity > SCRATCH_KEEP_BYTES) buffer_finish(&scratch);
     }
     sweep_when_due(server);
   }
+  buffer_finish(&scratch);
 }
 
 // ---- open

@@ -6,7 +6,7 @@
 //
 // A call is handed to its method's handler on one of the completion threads; the handler answers at once or keeps the
 // call and answers later from any thread, exactly once (grpc_call_finish). After that the call must not be touched. The
-// message lives until then and is contiguous.
+// message is contiguous and lives until the handler returns.
 #ifndef NET_GRPC_SERVER_H
 #define NET_GRPC_SERVER_H
 
@@ -64,6 +64,7 @@ size_t grpc_server_follow_budget(struct grpc_server_handle *server);
 // Refuses new calls (UNAVAILABLE), waits up to grace_ns for the running ones, cancels the rest, ends the threads.
 void grpc_server_close(struct grpc_server_handle *server, uint64_t grace_ns);
 
+// For the handler, while it runs.
 struct slice grpc_call_message(const struct grpc_call_handle *call);
 enum encoding grpc_call_encoding(const struct grpc_call_handle *call); // of the message; identity when not compressed
 // A metadata value by its lower-case key, empty with NULL ptr when absent.
