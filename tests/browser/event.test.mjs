@@ -29,10 +29,14 @@ async function issueOf(text) {
 }
 
 // The value beside a name in any of the lists of names and values below `root`.
+const exactly = text => new RegExp('^' + text.replace(/[.()?+*]/g, '\\$&') + '$');
 const beside = (root, name) =>
   root
     .locator('div', {
-      has: root.page().locator(`:scope > dt:text-is("${name}")`),
+      has: root
+        .page()
+        .locator(':scope > dt')
+        .filter({hasText: exactly(name)}),
     })
     .locator('dd')
     .first();
@@ -216,6 +220,9 @@ step('the status page says what SDKs threw away', async page => {
   const row = page.getByRole('row', {name: /default\s+before_send\s+error/});
   await row.waitFor();
   assert.match(await row.innerText(), /40/);
+  assert.match(await page.getByRole('row', {name: /^Error events/}).innerText(), /\d KiB/);
+  const panel = page.locator('.panel', {has: page.getByRole('heading', {name: 'From Sentry SDKs'})});
+  assert.match(await panel.innerText(), /client report\s+1/);
   await page.getByText(http).waitFor();
   await assertAccessible(page, 'status');
 });

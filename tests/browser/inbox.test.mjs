@@ -87,6 +87,21 @@ step('an error appears in the open inbox by itself', async () => {
   await assertAccessible(page, 'inbox');
 });
 
+step('the row in focus is framed as a whole, and on a phone a row says since when', async () => {
+  await page.keyboard.press('j');
+  await page.locator('tr.issue:focus-within').waitFor();
+  const layers = await page
+    .locator('tr.issue:focus-within td')
+    .evaluateAll(cells => cells.filter(cell => getComputedStyle(cell).position !== 'static').length);
+  assert.equal(layers, 0, 'a cell of its own layer would cover the frame of its row');
+  const before = page.viewportSize();
+  await page.setViewportSize({width: 390, height: 844});
+  const [last, first] = await row().locator('td.when').allInnerTexts();
+  assert.match(last, /^last .* ago$/);
+  assert.match(first, /^first .* ago$/);
+  await page.setViewportSize(before);
+});
+
 step('filters narrow the list and are in the address', async () => {
   await page.keyboard.press('f');
   await page.keyboard.type('no such error anywhere');

@@ -76,6 +76,7 @@ step('the page says why the event is there', async page => {
     .first()
     .waitFor();
   await part.locator('.components li', {hasText: 'total in '}).first().waitFor();
+  assert.equal(await part.locator(':scope > details[open]').count(), 1, 'one variant is enough to see why');
   await assertAccessible(page, 'a merged error');
 });
 

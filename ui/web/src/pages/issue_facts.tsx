@@ -7,7 +7,7 @@ import {exact, percent, plural} from '../format';
 import {dayBars, hourBars, type Bar} from '../hours';
 import {usePages} from '../paging';
 import {Loading} from '../parts/notice';
-import {Text} from '../parts/text';
+import {Key, Text} from '../parts/text';
 import {Ago} from '../parts/time';
 import {hrefs, noFilters} from '../route';
 
@@ -78,7 +78,7 @@ export function Tags({tags}: {tags: Tag[]}) {
           {single.map(tag => (
             <div key={tag.key}>
               <dt>
-                <Text text={tag.key} />
+                <Key text={tag.key} />
               </dt>
               <dd>
                 {tag.values.map(value => (

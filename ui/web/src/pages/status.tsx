@@ -95,7 +95,25 @@ function Received({status}: {status: Status}) {
       </div>
       <p class="dim">
         Refused: whole requests answered with an error. Rejected: items of accepted requests that were malformed.
+        Requests of error events: all of Sentry SDKs, whatever was in them.
       </p>
+    </Panel>
+  );
+}
+
+// What the SDKs' envelopes held, stored or only counted.
+function SentryItems({status}: {status: Status}) {
+  const types = Object.entries(status.items).sort(([, a], [, b]) => b - a);
+  if (types.length === 0) return null;
+  return (
+    <Panel title="From Sentry SDKs">
+      <dl class="facts-list">
+        {types.map(([type, count]) => (
+          <Fact key={type} name={type.replaceAll('_', ' ')}>
+            {exact(count)}
+          </Fact>
+        ))}
+      </dl>
     </Panel>
   );
 }
@@ -370,6 +388,7 @@ export function StatusPage() {
       </header>
       <div class="panels">
         <Received status={status} />
+        <SentryItems status={status} />
         <Listening status={status} />
         <Sampling status={status} />
         <Panel title="Inbox">

@@ -69,13 +69,13 @@ function Folded({fold: {lines, title}}: {fold: Fold}) {
   );
 }
 
-function VariantPart({name, variant}: {name: string; variant: Variant}) {
+function VariantPart({name, variant, open}: {name: string; variant: Variant; open: boolean}) {
   const lines = outline(variant.component);
   const beside = name === outlineVariant;
   const by = beside ? '' : summary(lines);
   const reason = variant.component.hint;
   return (
-    <details open={variant.contributes && !beside} class={variant.contributes ? '' : 'muted'}>
+    <details open={open} class={variant.contributes ? '' : 'muted'}>
       <summary>
         <strong>
           <Text text={variantName(name)} />
@@ -111,12 +111,14 @@ export function Grouping({grouping}: {grouping: Reasons}) {
   const variants = Object.entries(grouping.variants).sort(
     ([, a], [, b]) => Number(b.contributes) - Number(a.contributes),
   );
+  // One is enough to see why; the frames of libraries would push everything below them out of sight.
+  const first = variants.find(([name, variant]) => variant.contributes && name !== outlineVariant)?.[0];
   return (
     <section class="grouping">
       <h2>Why is this here</h2>
       <p class="dim">Events in which everything marked ✓ is the same are one error.</p>
       {variants.map(([name, variant]) => (
-        <VariantPart key={name} name={name} variant={variant} />
+        <VariantPart key={name} name={name} variant={variant} open={name === first} />
       ))}
       <p class="dim algorithm">
         Algorithm <Text text={grouping.algorithm} />

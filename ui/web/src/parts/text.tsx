@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Text that came from outside. Everything of it that is shown goes through here or through visible().
+import {Fragment} from 'preact';
 import {segments} from '../text';
 
 function parts(text: string, singleLine: boolean) {
@@ -17,6 +18,20 @@ function parts(text: string, singleLine: boolean) {
 
 export function Text({text}: {text: string | null | undefined}) {
   return <>{parts(text ?? '', true)}</>;
+}
+
+// A name like http.response.status_code, which a narrow column breaks between its words.
+export function Key({text}: {text: string}) {
+  return (
+    <>
+      {text.split(/(?<=[._/-])/).map((word, index) => (
+        <Fragment key={index}>
+          {index > 0 ? <wbr /> : null}
+          <Text text={word} />
+        </Fragment>
+      ))}
+    </>
+  );
 }
 
 // Keeps lines and tabs; for <pre>.

@@ -6,7 +6,7 @@ import {isRecord, text} from '../event';
 import {metaAt, noteOf, scrubbedPieces, type Meta, type Note} from '../meta';
 import {safeLink} from '../text';
 import {Copy} from './copy';
-import {Lines, Text} from './text';
+import {Key, Lines, Text} from './text';
 
 const depthMax = 5;
 const longText = 2000;
@@ -114,7 +114,7 @@ export function Pairs({
       {pairs.map(([key, value], index) => (
         <div key={index}>
           <dt>
-            <Text text={key} />
+            <Key text={key} />
           </dt>
           <dd>
             {/* Of a list of pairs the note is under the place of the value in its pair. */}
