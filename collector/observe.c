@@ -59,7 +59,8 @@ static void read_received(const struct observe *observe, const char *signal, str
   out->rejected = counter(observe, "culprit_rejected_items_total", labels);
 }
 
-// The door for Sentry's SDKs counts requests of all kinds and items by type; of the items the events are errors.
+// The door for Sentry's SDKs counts requests of all kinds, their bytes and items by type; of the items the events are
+// errors.
 static void read_events(const struct observe *observe, struct ui_received *out) {
   char labels[128];
   for (int status = STATUS_OK; status <= STATUS_INTERNAL; status++) {
@@ -68,6 +69,7 @@ static void read_events(const struct observe *observe, struct ui_received *out) 
     out->requests += requests;
     if (status != STATUS_OK) out->refused += requests;
   }
+  out->bytes = counter(observe, "culprit_sentry_received_bytes_total", "");
   out->items = counter(observe, "culprit_sentry_items_total", "type=\"event\",outcome=\"accepted\"");
   out->rejected = counter(observe, "culprit_sentry_items_total", "type=\"event\",outcome=\"invalid\"");
 }
@@ -202,7 +204,7 @@ void observe_status(void *context, struct ui_status *out_status) {
   read_journal(observe, options->kept_journal, "kept", delivery.sequence, &out_status->kept);
   out_status->inbox.events = inbox.events;
   out_status->inbox.duplicates = inbox.duplicates;
-  out_status->inbox.issues = issue_store_issue_count(options->issues);
+  out_status->inbox.issues = inbox.issues;
   out_status->inbox.lag_records = inbox.lag_records;
   out_status->in_flight_bytes = budget_used(options->budget);
   out_status->memory_bytes_max = budget_max(options->budget);

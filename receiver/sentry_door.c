@@ -471,6 +471,7 @@ static enum status read_request(struct reading *reading, struct error *error) {
 
 void sentry_door_take(struct sentry_door *door, const struct sentry_door_request *request, sentry_door_done_fn done,
                       void *context) {
+  sentry_type_count_bytes(&door->counters, request->body.len);
   struct reading reading = {.door = door, .request = request, .auth = request->auth};
   take_from_pools(door, &reading.tools, &reading.taking);
   reading.convert.source = (struct sentry_document_source){

@@ -71,6 +71,8 @@ void sentry_type_counters_init(struct sentry_type_counters *counters, struct met
                        "What SDKs say in their client reports that they threw away.");
   }
   buffer_finish(&labels);
+  counters->bytes = metrics_series(metrics, METRICS_COUNTER, "culprit_sentry_received_bytes_total", "",
+                                   "Bytes of request bodies of Sentry SDKs as they came over the wire.");
 }
 
 void sentry_type_count(const struct sentry_type_counters *counters, uint32_t type, enum sentry_type_outcome outcome,
@@ -88,6 +90,10 @@ uint64_t sentry_type_counted(const struct sentry_type_counters *counters, uint32
 
 void sentry_type_count_request(const struct sentry_type_counters *counters, enum status status) {
   metrics_add(counters->requests[status], 1);
+}
+
+void sentry_type_count_bytes(const struct sentry_type_counters *counters, uint64_t bytes) {
+  metrics_add(counters->bytes, bytes);
 }
 
 void sentry_type_count_client_discarded(const struct sentry_type_counters *counters, struct slice reason,

@@ -46,7 +46,7 @@ enum sentry_type_outcome {
 #define SENTRY_TYPE_REASONS  12
 struct sentry_type_counters {
   struct metrics_value *requests[SENTRY_TYPE_STATUSES], *items[SENTRY_TYPES][SENTRY_TYPE_OUTCOMES],
-      *client_discarded[SENTRY_TYPE_REASONS];
+      *client_discarded[SENTRY_TYPE_REASONS], *bytes;
 };
 // The registry must outlive the counters.
 void sentry_type_counters_init(struct sentry_type_counters *counters, struct metrics *metrics);
@@ -55,6 +55,8 @@ void sentry_type_count(const struct sentry_type_counters *counters, uint32_t typ
 // All that came and were not refused.
 uint64_t sentry_type_counted(const struct sentry_type_counters *counters, uint32_t type);
 void sentry_type_count_request(const struct sentry_type_counters *counters, enum status status);
+// Of a request's body as it came.
+void sentry_type_count_bytes(const struct sentry_type_counters *counters, uint64_t bytes);
 // What a client report says was thrown away; an unknown reason is counted as "other".
 void sentry_type_count_client_discarded(const struct sentry_type_counters *counters, struct slice reason,
                                         uint64_t quantity);

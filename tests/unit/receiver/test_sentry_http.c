@@ -41,6 +41,9 @@ static void test_an_event_is_taken_and_named(void **state) {
   assert_stored(f, "{\"event_id\":\"" ID "\",\"project\":3,\"message\":\"m\"}");
   assert_int_equal(f->sink.parsed_events, 1);
   assert_int_equal(items(f, "event", "accepted"), 1);
+  struct metrics_value *bytes =
+      metrics_series(f->metrics, METRICS_COUNTER, "culprit_sentry_received_bytes_total", "", "");
+  assert_int_equal(metrics_get(bytes), strlen(ENVELOPE));
 }
 
 // What says more than an id and the time of receipt is written as a document.
