@@ -184,13 +184,20 @@ static const struct action {
     {"revoke", 2, false, revoke_key}, {"rules", 1, true, rules},
 };
 
-static enum status open_data(struct context *context, struct error *error) {
+// Only a project is made where nothing is yet, for the first start; a list of a new directory's would name a key that
+// no running culprit knows.
+static enum status open_data(struct context *context, bool creates, struct error *error) {
   char path[PATH_BYTES];
-  if (mkdir(context->options.data_dir, 0700) != 0 && errno != EEXIST) {
+  if (creates && mkdir(context->options.data_dir, 0700) != 0 && errno != EEXIST) {
     return error_set(error, STATUS_IO, "%s: %s", context->options.data_dir, strerror(errno));
   }
   int len = snprintf(path, sizeof(path), "%s/culprit.db", context->options.data_dir);
   if (len < 0 || len >= PATH_BYTES) return error_set(error, STATUS_INVALID, "data_dir: the path is too long");
+  if (!creates && access(path, F_OK) != 0) {
+    return error_set(error, STATUS_NOT_FOUND,
+                     "%s: %s; start this where culprit runs, or with its configuration (-c) or CULPRIT_DATA_DIR", path,
+                     strerror(errno));
+  }
   struct database_options options = {
       .path = path, .bytes_max = context->options.store_max_bytes, .clock = clock_system()};
   enum status status = database_open(&options, &context->database, error);
@@ -207,7 +214,7 @@ static int run(const struct action *action, struct context *context, const char 
     return CODE_FAILED;
   }
   struct error error = {""};
-  enum status status = open_data(context, &error);
+  enum status status = open_data(context, action->run == create, &error);
   if (status == STATUS_OK) status = action->run(context, &error);
   if (status != STATUS_OK) fprintf(stderr, "culprit project %s: %s\n", action->name, error.text);
   if (context->database) database_close(context->database);

@@ -78,6 +78,19 @@ def test_a_project_made_over_the_api_works_at_once(running):
     assert listed[1]["keys"] == project["keys"] and culprit.api("/projects/shop") == project
 
 
+def test_only_a_new_project_makes_a_data_directory(tmp_path):
+    """Started in the wrong place a list would print a key that no running culprit knows."""
+    data_dir = tmp_path / "data"
+    for arguments in (["list"], ["key", "default"], ["rules", "default"], ["revoke", "default", "0" * 32]):
+        code, printed, errors = run("project", *arguments, data_dir=data_dir)
+        assert (code, printed) == (1, "") and str(data_dir) in errors and "CULPRIT_DATA_DIR" in errors
+        assert not data_dir.exists()
+    code, dsn, _ = run("project", "create", "shop", data_dir=data_dir)
+    assert code == 0 and dsn.startswith("http://")
+    code, printed, _ = run("project", "list", data_dir=data_dir)
+    assert code == 0 and dsn in printed
+
+
 def test_an_sdk_that_names_no_service_is_its_project(running):
     """The same in the list of errors, its filter, the event and the request with its spans and logs."""
     culprit = running.start()

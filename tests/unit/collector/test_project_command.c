@@ -96,6 +96,8 @@ static void rules_are_set_one_by_one(void **state) {
   const char *fingerprint = write_file(*state, "f.txt", "type:A -> a\n"),
              *bad = write_file(*state, "b.txt", "type:A\n");
   const char *empty = write_file(*state, "e.txt", "");
+  assert_int_equal(command("list", NULL, NULL, NULL, NULL), 1); // there are no data yet
+  assert_int_equal(command("create", "shop", NULL, NULL, NULL), 0);
   assert_int_equal(command("rules", "default", "--stack", stack, NULL), 0);
   assert_int_equal(command("rules", "default", "--fingerprint", fingerprint, NULL), 0);
   assert_int_equal(command("rules", "default", NULL, NULL, NULL), 0);
