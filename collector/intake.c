@@ -146,9 +146,9 @@ static void acknowledge(void *context, enum status status, uint64_t sequence, st
   answer(waiting, status, &error);
 }
 
-static enum otlp_splice_action keep_accepted(void *context, uint32_t index, struct slice item_bytes,
+static enum otlp_splice_action keep_accepted(void *context, uint32_t index, struct otlp_splice_item *item,
                                              struct slice *out_trace_state) {
-  (void)item_bytes;
+  (void)item;
   (void)out_trace_state;
   return payload_facts_is_rejected(context, index) ? OTLP_SPLICE_DROP : OTLP_SPLICE_KEEP;
 }

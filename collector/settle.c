@@ -30,7 +30,8 @@ struct settle {
   struct record_request *requests;
   uint32_t request_capacity;
   uint32_t kept_traces, kept_items, kept_requests;
-  bool rewrites; // a kept span's trace_state may change
+  bool rewrites;      // a kept span's trace_state may change
+  uint32_t stated_of; // trace_state holds what a span of this trace gets that came without; or RECORD_NO_TRACE
 
   struct buffer body, spliced, section, trace_state;
   struct journal_entry entry;
@@ -213,7 +214,7 @@ static void keep_requests(struct settle *settle, const struct record_facts *fact
 
 // --- the kept record ------------------------------------------------------------------------------------------------
 
-static enum otlp_splice_action splice_item(void *context, uint32_t index, struct slice item_bytes,
+static enum otlp_splice_action splice_item(void *context, uint32_t index, struct otlp_splice_item *span,
                                            struct slice *out_trace_state) {
   struct settle *settle = context;
   if (index >= settle->facts->item_count || settle->kept_item[index] == NOT_KEPT) return OTLP_SPLICE_DROP;
@@ -221,8 +222,11 @@ static enum otlp_splice_action splice_item(void *context, uint32_t index, struct
   struct record_item item = record_facts_item(settle->facts, index);
   if (item.trace == RECORD_NO_TRACE) return OTLP_SPLICE_KEEP;
   const struct sampling_verdict *verdict = &settle->verdicts[item.trace].verdict;
-  if (!sampling_rewrite_trace_state(verdict, otlp_splice_trace_state(item_bytes), &settle->trace_state)) {
-    return OTLP_SPLICE_KEEP;
+  const struct slice before = otlp_splice_trace_state(span);
+  if (before.len > 0 || settle->stated_of != item.trace) {
+    settle->stated_of = RECORD_NO_TRACE;
+    if (!sampling_rewrite_trace_state(verdict, before, &settle->trace_state)) return OTLP_SPLICE_KEEP;
+    if (before.len == 0) settle->stated_of = item.trace;
   }
   *out_trace_state = buffer_slice(&settle->trace_state);
   return OTLP_SPLICE_KEEP_TRACE_STATE;
@@ -255,6 +259,7 @@ enum status settle_record(struct settle *settle, const struct journal_record *re
   settle->facts = facts;
   settle->kept_traces = settle->kept_items = settle->kept_requests = 0;
   settle->rewrites = false;
+  settle->stated_of = RECORD_NO_TRACE;
   make_room(settle, facts);
   decide_traces(settle, record->sequence, facts, now_ns);
   decide_requests(settle, facts, now_ns);

@@ -61,15 +61,17 @@ static void end_run(struct buffer *out, const uint8_t **run, const uint8_t *to, 
 static const uint8_t *find_field(const uint8_t *at, const uint8_t *end, uint32_t wanted, const uint8_t **out_payload) {
   while (at != end) {
     const size_t left = (size_t)(end - at);
-    const bool is_short = left >= 2 && *at >= 8 && ((at[0] | at[1]) & 0x80) == 0; // the tag, and what follows it
+    const bool is_short = left >= 9 && *at >= 8 && *at < 0x80; // the tag, and what it needs where that is short
     const uint32_t type = *at & 7;
     if (is_short && *at == wanted) {
       *out_payload = at + 1;
       return at;
     }
-    if (is_short && type == WIRE_BYTES && at[1] <= left - 2) {
+    if (is_short && type == WIRE_BYTES && at[1] < 0x80 && at[1] <= left - 2) {
       at += 2 + at[1];
-    } else if (is_short && type == WIRE_VARINT) {
+    } else if (is_short && type == WIRE_FIXED64) {
+      at += 9;
+    } else if (is_short && type == WIRE_VARINT && at[1] < 0x80) {
       at += 2;
     } else {
       uint32_t tag;
@@ -86,12 +88,13 @@ static const uint8_t *find_field(const uint8_t *at, const uint8_t *end, uint32_t
 }
 
 // Writes a Span (field 2 of its scope) with another trace_state: in the place of the first one, else at the end.
-static bool put_span(struct buffer *out, struct slice span, struct slice trace_state) {
+static bool put_span(struct buffer *out, const struct otlp_splice_item *span, struct slice trace_state) {
   struct wire_open_field open;
   struct slice old;
-  const uint8_t *run = span.ptr, *at = span.ptr, *end = wire_end(span), *payload;
+  const uint8_t *run = span->bytes.ptr, *at = run, *end = wire_end(span->bytes), *payload;
   bool written = trace_state.len == 0;
-  if (!wire_open(out, 2, span.len, &open)) return false;
+  if (span->trace_state_at) at = span->trace_state_at;
+  if (!wire_open(out, 2, span->bytes.len, &open)) return false;
   while ((at = find_field(at, end, WIRE_TAG(3, WIRE_BYTES), &payload)) != end) {
     const uint8_t *next = wire_bytes(payload, end, &old);
     if (!next) break;
@@ -117,11 +120,12 @@ static enum status splice_scope(struct splice *splice, struct slice message) {
   while (next_field(&rest, &field)) {
     if (field.tag != WIRE_TAG(2, WIRE_BYTES)) continue;
     struct slice trace_state = {NULL, 0};
-    enum otlp_splice_action action = splice->decide(splice->context, splice->index++, field.content, &trace_state);
+    struct otlp_splice_item item = {.bytes = field.content};
+    enum otlp_splice_action action = splice->decide(splice->context, splice->index++, &item, &trace_state);
     if (action != OTLP_SPLICE_DROP) splice->kept++;
     if (action == OTLP_SPLICE_KEEP) continue;
     end_run(out, &run, field.start, rest.ptr);
-    if (action == OTLP_SPLICE_KEEP_TRACE_STATE && !put_span(out, field.content, trace_state)) return STATUS_TOO_LARGE;
+    if (action == OTLP_SPLICE_KEEP_TRACE_STATE && !put_span(out, &item, trace_state)) return STATUS_TOO_LARGE;
   }
   if (rest.len > 0) return STATUS_INVALID;
   if (splice->kept == kept_before) {
@@ -183,10 +187,12 @@ enum status otlp_splice(enum otlp_signal signal, struct slice payload, otlp_spli
   return status;
 }
 
-struct slice otlp_splice_trace_state(struct slice span_bytes) {
+struct slice otlp_splice_trace_state(struct otlp_splice_item *span) {
   struct slice trace_state = {NULL, 0};
-  const uint8_t *at = span_bytes.ptr, *end = wire_end(span_bytes), *payload;
+  const uint8_t *at = span->bytes.ptr, *end = wire_end(span->bytes), *payload;
+  span->trace_state_at = end;
   while (at && (at = find_field(at, end, WIRE_TAG(3, WIRE_BYTES), &payload)) != end) {
+    if (span->trace_state_at == end) span->trace_state_at = at;
     at = wire_bytes(payload, end, &trace_state);
   }
   return trace_state;

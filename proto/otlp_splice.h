@@ -15,9 +15,14 @@ enum otlp_splice_action {
   OTLP_SPLICE_KEEP_TRACE_STATE, // spans only: trace_state (field 3) is replaced; empty removes it
 };
 
-// Asked once per item in wire order; index is otlp_item.index. item_bytes is the Span or LogRecord message, unparsed:
-// the splice does not look inside items except to replace trace_state.
-typedef enum otlp_splice_action (*otlp_splice_fn)(void *context, uint32_t index, struct slice item_bytes,
+// The Span or LogRecord message, unparsed: the splice does not look inside items except to replace trace_state.
+struct otlp_splice_item {
+  struct slice bytes;
+  const uint8_t *trace_state_at; // the first trace_state, or the end; NULL while nobody has asked for it
+};
+
+// Asked once per item in wire order; index is otlp_item.index.
+typedef enum otlp_splice_action (*otlp_splice_fn)(void *context, uint32_t index, struct otlp_splice_item *item,
                                                   struct slice *out_trace_state);
 
 // Appends to `out`. *out_kept (may be NULL) is the number of items written; with 0 nothing is appended.
@@ -25,7 +30,7 @@ typedef enum otlp_splice_action (*otlp_splice_fn)(void *context, uint32_t index,
 enum status otlp_splice(enum otlp_signal signal, struct slice payload, otlp_splice_fn decide, void *context,
                         struct buffer *out, uint32_t *out_kept);
 
-// The trace_state (field 3) of Span message bytes, empty when absent. For deciders.
-struct slice otlp_splice_trace_state(struct slice span_bytes);
+// The trace_state (field 3) of a span, empty when absent. For deciders.
+struct slice otlp_splice_trace_state(struct otlp_splice_item *span);
 
 #endif

@@ -145,7 +145,8 @@ static void run_facts(struct bench *bench) {
   bench->seen += section.len;
 }
 
-static enum otlp_splice_action keep_tenth(void *context, uint32_t index, struct slice item, struct slice *out_state) {
+static enum otlp_splice_action keep_tenth(void *context, uint32_t index, struct otlp_splice_item *item,
+                                          struct slice *out_state) {
   (void)context;
   (void)item;
   (void)out_state;
@@ -153,7 +154,8 @@ static enum otlp_splice_action keep_tenth(void *context, uint32_t index, struct 
 }
 
 // As settle does it for what a probability keeps.
-static enum otlp_splice_action mark_tenth(void *context, uint32_t index, struct slice item, struct slice *out_state) {
+static enum otlp_splice_action mark_tenth(void *context, uint32_t index, struct otlp_splice_item *item,
+                                          struct slice *out_state) {
   struct bench *bench = context;
   if (index / 20 % 10 != 3) return OTLP_SPLICE_DROP;
   bench->seen += otlp_splice_trace_state(item).len;

@@ -21,12 +21,13 @@ static bool is_rewritten(const struct choice *choice, uint32_t index) {
   return choice->signal == OTLP_TRACES && index % 3 == 2;
 }
 
-static enum otlp_splice_action choose(void *context, uint32_t index, struct slice item, struct slice *out_trace_state) {
+static enum otlp_splice_action choose(void *context, uint32_t index, struct otlp_splice_item *item,
+                                      struct slice *out_trace_state) {
   struct choice *choice = context;
-  (void)item;
   ASSERT(index == choice->asked++);
   if (!is_kept(choice, index)) return OTLP_SPLICE_DROP;
   if (!is_rewritten(choice, index)) return OTLP_SPLICE_KEEP;
+  if (index % 2) otlp_splice_trace_state(item);
   *out_trace_state = SLICE_LITERAL("ot=th:8");
   return OTLP_SPLICE_KEEP_TRACE_STATE;
 }

@@ -13,7 +13,8 @@ static const struct sampling_policy policies[] = {
     {.kind = SAMPLING_ATTRIBUTE, .key = "http.request.method", .value = "GET"},
 };
 
-static enum otlp_splice_action drop_rejected(void *context, uint32_t index, struct slice item, struct slice *state) {
+static enum otlp_splice_action drop_rejected(void *context, uint32_t index, struct otlp_splice_item *item,
+                                             struct slice *state) {
   (void)item;
   (void)state;
   return payload_facts_is_rejected(context, index) ? OTLP_SPLICE_DROP : OTLP_SPLICE_KEEP;

@@ -167,7 +167,8 @@ static void test_request_ids_of_spans_events_and_logs(void **state) {
   assert_int_equal(requests[2].trace, 0);
 }
 
-static enum otlp_splice_action drop_rejected(void *context, uint32_t index, struct slice item, struct slice *state) {
+static enum otlp_splice_action drop_rejected(void *context, uint32_t index, struct otlp_splice_item *item,
+                                             struct slice *state) {
   (void)item;
   (void)state;
   return payload_facts_is_rejected(context, index) ? OTLP_SPLICE_DROP : OTLP_SPLICE_KEEP;

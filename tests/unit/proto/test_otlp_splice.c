@@ -29,15 +29,18 @@ static int finish(void **state) {
 struct choice {
   uint64_t keep;
   const char *trace_state; // not NULL: with this one
+  bool looks;              // at the old one before
   uint32_t asked;
 };
 
-static enum otlp_splice_action choose(void *context, uint32_t index, struct slice item, struct slice *out_trace_state) {
+static enum otlp_splice_action choose(void *context, uint32_t index, struct otlp_splice_item *item,
+                                      struct slice *out_trace_state) {
   struct choice *choice = context;
   assert_int_equal(index, choice->asked++);
-  assert_true(item.len == 0 || item.ptr != NULL);
+  assert_true(item->bytes.len == 0 || item->bytes.ptr != NULL);
   if (index < 64 && !((choice->keep >> index) & 1)) return OTLP_SPLICE_DROP;
   if (!choice->trace_state) return OTLP_SPLICE_KEEP;
+  if (choice->looks) otlp_splice_trace_state(item);
   *out_trace_state = slice_from_cstr(choice->trace_state);
   return OTLP_SPLICE_KEEP_TRACE_STATE;
 }
@@ -89,6 +92,11 @@ static void empty_requests_stay_empty(void **state) {
   assert_int_equal(kept, 1);
 }
 
+static struct slice trace_state_of(struct slice span_bytes) {
+  struct otlp_splice_item span = {.bytes = span_bytes};
+  return otlp_splice_trace_state(&span);
+}
+
 static void trace_state_is_replaced_in_place(void **state) {
   (void)state;
 #define REQUEST(...) FIELD(1, FIELD(1, attribute(1, "a", "b")), FIELD(2, FIELD(2, __VA_ARGS__), text(3, "s")))
@@ -96,19 +104,24 @@ static void trace_state_is_replaced_in_place(void **state) {
   static const char long_state[] = "a=0123456789012345678901234567890123456789012345678901234567890123456789,"
                                    "b=0123456789012345678901234567890123456789012345678901234567890123456789";
   static const char *const states[] = {"", "x", "ot=th:8,vendor=value", long_state};
-  for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-    struct choice choice = {.keep = 1, .trace_state = states[i]};
+  for (size_t k = 0; k < 2 * sizeof states / sizeof states[0]; k++) {
+    const size_t i = k / 2;
+    struct choice choice = {.keep = 1, .trace_state = states[i], .looks = k % 2};
     struct slice new_state = states[i][0] ? text(3, states[i]) : slice_make(NULL, 0);
     assert_same(splice_by(choice, REQUEST(IDS, text(3, "old"), text(5, "name"), number(99, 5)), NULL),
                 REQUEST(IDS, new_state, text(5, "name"), number(99, 5)));
+    assert_same(splice_by(choice,
+                          REQUEST(IDS, fixed64(7, UINT64_C(0x1a021a021a021a02)), text(3, "old"), text(3, "older")),
+                          NULL),
+                REQUEST(IDS, fixed64(7, UINT64_C(0x1a021a021a021a02)), new_state));
     assert_same(splice_by(choice, REQUEST(IDS, text(5, "name")), NULL), REQUEST(IDS, text(5, "name"), new_state));
     assert_same(splice_by(choice, REQUEST(text(3, "1"), IDS, text(3, "2")), NULL), REQUEST(new_state, IDS));
     assert_same(splice_by(choice, FIELD(1, FIELD(2, EMPTY_FIELD(2))), NULL),
                 states[i][0] ? FIELD(1, FIELD(2, FIELD(2, new_state))) : FIELD(1, FIELD(2, EMPTY_FIELD(2))));
   }
-  assert_same(otlp_splice_trace_state(JOIN(IDS, text(3, "1"), text(3, "2"), text(5, "n"))), SLICE_LITERAL("2"));
-  assert_int_equal(otlp_splice_trace_state(JOIN(IDS)).len, 0);
-  assert_int_equal(otlp_splice_trace_state(slice_make(NULL, 0)).len, 0);
+  assert_same(trace_state_of(JOIN(IDS, text(3, "1"), text(3, "2"), text(5, "n"))), SLICE_LITERAL("2"));
+  assert_int_equal(trace_state_of(JOIN(IDS)).len, 0);
+  assert_int_equal(trace_state_of(slice_make(NULL, 0)).len, 0);
 }
 
 static void lengths_in_more_digits_than_needed_are_taken(void **state) {
@@ -164,7 +177,7 @@ struct random_choice {
   uint32_t count;
 };
 
-static enum otlp_splice_action choose_at_random(void *context, uint32_t index, struct slice item,
+static enum otlp_splice_action choose_at_random(void *context, uint32_t index, struct otlp_splice_item *item,
                                                 struct slice *out_trace_state) {
   struct random_choice *choice = context;
   (void)item;
