@@ -66,6 +66,12 @@ step('new events of both go there, and the old address leads there', async page 
   await page.waitForURL(`${ui}/issues/${merged.id}`);
   await page.goto(`${ui}/issues/${gone[0].short_id}`);
   await page.waitForURL(`${ui}/issues/${merged.id}`);
+  await page.keyboard.press('/');
+  await page.keyboard.type(gone[0].short_id);
+  await page.keyboard.press('Enter');
+  await page.getByText('It is the id of an error').getByRole('link', {name: second}).click();
+  await page.waitForURL(`${ui}/issues/${merged.id}`);
+  opened.watched.expect(/status of 404/); // no request has that id
 });
 
 step('the page says why the event is there', async page => {

@@ -64,7 +64,7 @@ export function FirstSteps({status}: {status: Status | null}) {
         {items > 0
           ? `culprit has received ${exact(items)} spans and logs, and no exception among them. `
           : 'Nothing has been sent to culprit so far. Point an application at it. '}
-        The first error will be here within a second.
+        The first error will be here within a second of its arrival.
       </p>
       {http ? <OpenTelemetry http={http} grpc={at(status?.listening?.grpc)} /> : null}
       {dsn ? (

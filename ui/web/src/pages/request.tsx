@@ -255,14 +255,13 @@ function Errors({id, request, timeline}: {id: string; request: RequestDocument; 
 }
 
 const eventId = /^[0-9a-f]{32}$/i;
-const shortId = /^[\w-]+-(\d{1,18})$/;
+const shortId = /^[\w-]+-\d{1,18}$/;
 
 // What was pasted into the search box may be another kind of id, or text.
 function Elsewhere({id}: {id: string}) {
-  const number = shortId.exec(id)?.[1] ?? null;
   const plainId = id.replace(/-/g, '').toLowerCase();
   const {data: event} = usePolled<EventDetail>(eventId.test(plainId) ? paths.event(plainId) : null, 0);
-  const {data: issue} = usePolled<IssueDetail>(number ? paths.issue(number) : null, 0);
+  const {data: issue} = usePolled<IssueDetail>(shortId.test(id) ? paths.issue(id) : null, 0); // also of a merged one
   return (
     <p>
       {event ? (
@@ -274,7 +273,7 @@ function Elsewhere({id}: {id: string}) {
           .{' '}
         </>
       ) : null}
-      {issue && issue.short_id.toLowerCase() === id.toLowerCase() ? (
+      {issue ? (
         <>
           It is the id of an error:{' '}
           <a href={hrefs.issue(issue.id)}>
