@@ -6,6 +6,7 @@
 //
 //   '[' '{'   low 32 bits: index behind the matching end; an object's members follow as key word, value
 //   '"'       offset into the string buffer, where 4 bytes of length stand before the unescaped bytes and a NUL
+//             (JSON_STRING_GAP); strings lie there in the order of the text
 //   'l' 'u' 'd'   the number is the next word         't' 'f' 'n'   nothing more
 //   'R'      not simdjson's: a value that was replaced by a string; low 32 bits: index behind what it was, the 24
 //            above: its number among those replaced

@@ -58,6 +58,9 @@ double json_double(struct json_value value); // any number, else 0
 // may be read and mean nothing.
 static inline struct slice json_string(struct json_value value);
 #define JSON_STRING_PADDING 64
+// A key and a string that is its member's value, unless it was replaced, have this many bytes between them, which may
+// be read, too, and mean nothing.
+#define JSON_STRING_GAP 5
 
 // From now on the value, whatever it was, is this string (copied); for what is to be read or written with some of its
 // values changed. What json_string gave for values replaced before is no longer valid, iterators stay good.

@@ -137,14 +137,15 @@ __attribute__((noinline)) static void append_escaped(struct buffer *out, struct 
   buffer_append_slice(out, slice_skip(text, written));
 }
 
-// The text in quotes, with a comma before it and a colon behind it where they are wanted.
-static void append_string(struct buffer *out, bool comma, struct slice text, bool colon) {
+// append_string where the room is not there yet, or something is to be escaped. Not inline for the same reason.
+__attribute__((noinline)) static void append_string_slowly(struct buffer *out, bool comma, struct slice text,
+                                                           bool colon) {
   const size_t before = out->len;
   uint8_t *to = buffer_reserve(out, text.len + 2 + comma + colon);
   if (!to) return;
   if (comma) *to++ = ',';
   *to++ = '"';
-  if (copy_plain(to, text)) { // nearly always: nothing to escape
+  if (copy_plain(to, text)) {
     to += text.len;
     *to++ = '"';
     if (colon) *to++ = ':';
@@ -155,6 +156,24 @@ static void append_string(struct buffer *out, bool comma, struct slice text, boo
   append_escaped(out, text);
   buffer_append_byte(out, '"');
   if (colon) buffer_append_byte(out, ':');
+}
+
+// The text in quotes, with a comma before it and a colon behind it where they are wanted.
+static void append_string(struct buffer *out, bool comma, struct slice text, bool colon) {
+  if (out->capacity - out->len >= text.len + 4) {
+    uint8_t *to = out->ptr + out->len;
+    *to = ',';
+    to += comma;
+    *to++ = '"';
+    if (copy_plain(to, text)) { // nearly always: nothing to escape
+      to += text.len;
+      *to++ = '"';
+      *to = ':';
+      out->len = (size_t)(to + colon - out->ptr);
+      return;
+    }
+  }
+  append_string_slowly(out, comma, text, colon);
 }
 
 static void append_u64(struct buffer *out, bool negative, uint64_t number) {

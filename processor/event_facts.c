@@ -34,7 +34,7 @@ static struct json_value find_pair(struct json_value pairs, struct slice wanted)
       }
       key = json_string(name);
     }
-    if (!slice_equal_ignore_case(key, wanted)) continue;
+    if (key.len != wanted.len || !slice_equal_ignore_case(key, wanted)) continue;
     struct json_iter list = json_iterate(value);
     if (json_type_of(value) == JSON_ARRAY && !json_array_next(&list, &value)) continue;
     return value;

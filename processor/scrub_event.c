@@ -277,16 +277,30 @@ static const char *scrub_body(struct walk *walk, struct slice text) {
   return scrub_text(walk->scrub, is_form(text) ? SCRUB_TEXT_QUERY : SCRUB_TEXT_VALUE, text, &walk->text);
 }
 
-// Is there nothing in the text, as far as a glance can tell? Names in URLs and queries may be percent-encoded, or be
-// those of IP addresses.
+// Names in URLs and queries may be percent-encoded, or be those of IP addresses: no glance sees them.
+static inline bool may_hide_names(const struct scrub *scrub, enum place place, struct slice text) {
+  const uint8_t first = text.len > 0 ? text.ptr[0] | 0x20 : 0;
+  const bool may_be_url = place == URL || place == QUERY || first == 'h' || first == 'w';
+  return may_be_url && (scrub->ip_addresses || memchr(text.ptr, '%', text.len));
+}
+
+// Is there nothing in the text, as far as a glance can tell?
 static inline bool looks_clean(const struct scrub *scrub, enum place place, struct slice text) {
   if (text.len == 0) return true;
   if (place == BODY || place == COOKIES) return false;
   const unsigned signs = scrub_glance_at_text(&scrub->glance, text);
   if (place == MESSAGE) return !(signs & SCRUB_SIGN_FORM);
-  const uint8_t first = text.ptr[0] | 0x20;
-  const bool may_be_url = place == URL || place == QUERY || first == 'h' || first == 'w';
-  return !signs && !(may_be_url && (scrub->ip_addresses || memchr(text.ptr, '%', text.len)));
+  return !signs && !may_hide_names(scrub, place, text);
+}
+
+// The same of a name that is to be judged and its text, in one glance: nearly always there is nothing in either.
+static inline bool member_looks_clean(const struct scrub *scrub, enum place place, struct slice key,
+                                      struct json_value value) {
+  if ((place != FREE && place != HEADERS) || scrub->ip_addresses) return false;
+  const struct slice text = json_string(value);
+  if (text.ptr != key.ptr + key.len + JSON_STRING_GAP) return false;
+  const struct slice both = slice_make(key.ptr, key.len + JSON_STRING_GAP + text.len);
+  return !scrub_glance_at_text(&scrub->glance, both) && !may_hide_names(scrub, place, text);
 }
 
 static void look_at_string(struct walk *walk, enum place place, struct json_value value) {
@@ -364,43 +378,43 @@ static void enter(struct walk *walk, struct json_value value, enum place place) 
   walk->depth++;
 }
 
-static void look_at(struct walk *walk, struct json_value value, enum place place) {
-  if (place == LEFT) return;
+// True when the value is a container, which is entered.
+static inline bool look_at(struct walk *walk, struct json_value value, enum place place) {
+  if (place == LEFT) return false;
   switch (json_type_of(value)) {
   case JSON_OBJECT:
-  case JSON_ARRAY: enter(walk, value, place); break;
-  case JSON_STRING: look_at_string(walk, place, value); break;
+  case JSON_ARRAY: enter(walk, value, place); return true;
+  case JSON_STRING: look_at_string(walk, place, value); return false;
   case JSON_I64:
-  case JSON_U64: look_at_number(walk, place, value); break;
-  default: break;
+  case JSON_U64: look_at_number(walk, place, value); return false;
+  default: return false;
   }
 }
 
-static void next_member(struct walk *walk, struct open *open) {
+// Members up to one that is entered, or the last.
+static void look_at_members(struct walk *walk, struct open *open) {
   const enum place here = open->place;
+  const bool judges = judges_keys(here);
   struct json_iter iter = open->iter;
   struct json_value value;
-  enum place place;
-  do { // past what is left, as most of a frame is
-    if (!json_object_next(&iter, &open->key, &value)) {
-      walk->depth--;
+  struct slice key;
+  while (json_object_next(&iter, &key, &value)) {
+    const enum place place = place_of(walk->scrub, here, key);
+    if (place == LEFT && !judges) continue; // as most of a frame is
+    // Names are judged where they are the application's: a member of ROOT that the schema does not know, too.
+    const enum place judge = judges ? here : place == USER || place == FREE ? place : LEFT;
+    const bool named = open->is_named && slice_equal_cstr(key, "value");
+    if (judges && !named && member_looks_clean(walk->scrub, place, key, value)) continue;
+    open->key = key;
+    if (named || must_go(walk->scrub, judge, key, value)) {
+      filter(walk, value);
+    } else if (look_at(walk, value, place)) {
+      open->iter = iter;
       return;
     }
-    place = place_of(walk->scrub, here, open->key);
-  } while (place == LEFT && !judges_keys(here));
-  open->iter = iter;
-  // Names are judged where they are the application's: a member of ROOT that the schema does not know, too.
-  enum place judge = LEFT;
-  if (judges_keys(here))
-    judge = here;
-  else if (place == USER || place == FREE)
-    judge = place;
-  bool named = open->is_named && slice_equal_cstr(open->key, "value");
-  if (named || must_go(walk->scrub, judge, open->key, value)) {
-    filter(walk, value);
-  } else {
-    look_at(walk, value, place);
+    if (walk->status != STATUS_OK) return;
   }
+  walk->depth--;
 }
 
 static void next_element(struct walk *walk, struct open *open) {
@@ -438,7 +452,7 @@ static void walk_value(struct walk *walk, struct json_value root, enum place pla
   while (walk->depth > 0 && walk->status == STATUS_OK) {
     struct open *open = &walk->open[walk->depth - 1];
     if (open->is_object) {
-      next_member(walk, open);
+      look_at_members(walk, open);
     } else {
       next_element(walk, open);
     }

@@ -26,10 +26,10 @@
 #define HAS_VECTORS 0
 #endif
 
-#define WORD_GROUPS 5
-#define WORD_BITS   0x1F
-#define FORM_BITS   0xE0
-#define STEP        19 // a card's beginning stands in each window of 32 bytes with what is looked at of it
+#define WORD_GROUPS  5
+#define WORD_BITS    0x1F
+#define FORM_BITS    0xE0
+#define ADDRESS_STEP 30 // what is looked at of an address, 3 bytes, stands in one window of 32
 
 static void add_byte(struct scrub_glance *glance, int place, uint8_t byte, unsigned group) {
   glance->low[place][byte & 15] |= (uint8_t)(1u << group);
@@ -82,14 +82,19 @@ __attribute__((target("avx2"))) static inline __m256i load(const uint8_t *from) 
   return _mm256_loadu_si256((const __m256i *)(const void *)from);
 }
 
+// What is in two tables of 16 for both halves of each byte.
+__attribute__((target("avx2"))) static inline __m256i look_up(const uint8_t *low, const uint8_t *high, __m256i bytes) {
+  const __m256i half = _mm256_set1_epi8(15);
+  const __m256i lows = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)low));
+  const __m256i highs = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)high));
+  return _mm256_and_si256(_mm256_shuffle_epi8(lows, _mm256_and_si256(bytes, half)),
+                          _mm256_shuffle_epi8(highs, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half)));
+}
+
 // The groups that `bytes` may belong to at one of the three places.
 __attribute__((target("avx2"))) static inline __m256i groups_of(const struct scrub_glance *glance, int place,
                                                                 __m256i bytes) {
-  const __m256i half = _mm256_set1_epi8(15);
-  const __m256i low = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)glance->low[place]));
-  const __m256i high = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)glance->high[place]));
-  return _mm256_and_si256(_mm256_shuffle_epi8(low, _mm256_and_si256(bytes, half)),
-                          _mm256_shuffle_epi8(high, _mm256_and_si256(_mm256_srli_epi16(bytes, 4), half)));
+  return look_up(glance->low[place], glance->high[place], bytes);
 }
 
 __attribute__((target("avx2"))) static inline uint32_t bits_where(__m256i truth) {
@@ -106,20 +111,75 @@ __attribute__((target("avx2"))) static inline __m256i in_range(__m256i bytes, ch
   return _mm256_cmpeq_epi8(_mm256_min_epu8(from_first, _mm256_set1_epi8((char)(count - 1))), from_first);
 }
 
-// Which bytes may begin an IBAN, an SSN or a card's number?
-__attribute__((target("avx2"))) static inline uint32_t begins_number(__m256i bytes, uint32_t inside) {
-  const __m256i is_digit = in_range(bytes, '0', 10), is_dash = equal(bytes, '-');
-  const uint32_t digits = bits_where(is_digit) & inside, dashes = bits_where(is_dash) & inside;
-  const uint32_t capitals = bits_where(in_range(bytes, 'A', 26)) & inside;
-  const uint32_t of_card = bits_where(_mm256_or_si256(_mm256_or_si256(is_digit, is_dash), equal(bytes, ' '))) & inside;
-  const uint32_t two = digits & digits >> 1, four = two & two >> 2;
-  const uint32_t iban = capitals & ~(capitals << 1) & capitals >> 1 & two >> 2; // not within SHA256
-  const uint32_t ssn = digits & dashes >> 3 & dashes >> 6 & four >> 7;
-  uint32_t run = of_card & of_card >> 1; // of 2, 4, 8 and then 14
+// What numbers are made of, and @: a bit for each kind of byte, looked up by halves like the groups. The highest is
+// what _mm256_movemask_epi8 takes.
+enum { DIGIT = 7, DASH = 6, SPACE = 5, AT = 4, FIRST_CAPITALS = 3, OTHER_CAPITALS = 2 };
+#define BIT(kind) (1u << (kind))
+static const uint8_t kinds_low[16] = {
+    BIT(DIGIT) | BIT(SPACE) | BIT(AT) | BIT(OTHER_CAPITALS), // 0, blank, @, P
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),  // 1, A, Q
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
+    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS), // 9, I, Y
+    BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),              // J, Z
+    BIT(FIRST_CAPITALS),
+    BIT(FIRST_CAPITALS),
+    BIT(FIRST_CAPITALS) | BIT(DASH), // M, -
+    BIT(FIRST_CAPITALS),
+    BIT(FIRST_CAPITALS), // O
+};
+static const uint8_t kinds_high[16] = {
+    [2] = BIT(DASH) | BIT(SPACE), [3] = BIT(DIGIT), [4] = BIT(AT) | BIT(FIRST_CAPITALS), [5] = BIT(OTHER_CAPITALS)};
+
+__attribute__((target("avx2"))) static inline __m256i kinds_of(__m256i bytes) {
+  return look_up(kinds_low, kinds_high, bytes);
+}
+
+__attribute__((target("avx2"))) static inline uint32_t bits_of(__m256i kinds, int kind) {
+  return bits_where(_mm256_slli_epi16(kinds, DIGIT - kind));
+}
+
+// What numbers are made of, a bit for each of 64 bytes: those looked at last are the upper half.
+struct seen {
+  uint64_t digits, dashes, capitals, of_card;
+};
+
+static inline uint64_t add_seen(uint64_t seen, uint32_t bits) {
+  return seen >> 32 | (uint64_t)bits << 32;
+}
+
+// Which of 64 bytes may begin an IBAN, an SSN or a card's number, now that 32 more are known? What begins there and
+// ends behind them is found the next time. All of them have digits.
+__attribute__((target("avx2"))) static inline uint64_t begins_number(struct seen *seen, __m256i kinds) {
+  const uint32_t new_digits = bits_of(kinds, DIGIT);
+  seen->digits = add_seen(seen->digits, new_digits);
+  seen->capitals = add_seen(seen->capitals, bits_of(kinds, FIRST_CAPITALS) | bits_of(kinds, OTHER_CAPITALS));
+  if (!seen->digits) {
+    seen->dashes = seen->of_card = 0; // they count behind a digit
+    return 0;
+  }
+  const uint32_t new_dashes = bits_of(kinds, DASH);
+  seen->dashes = add_seen(seen->dashes, new_dashes);
+  seen->of_card = add_seen(seen->of_card, new_digits | new_dashes | bits_of(kinds, SPACE));
+  const uint64_t digits = seen->digits, dashes = seen->dashes, capitals = seen->capitals;
+  const uint64_t two = digits & digits >> 1, four = two & two >> 2;
+  const uint64_t iban = capitals & ~(capitals << 1) & capitals >> 1 & two >> 2; // not within SHA256
+  const uint64_t ssn = digits & dashes >> 3 & dashes >> 6 & four >> 7;
+  uint64_t run = seen->of_card & seen->of_card >> 1; // of 2, 4, 8 and then 14
   run &= run >> 2;
   run &= run >> 4;
   run &= run >> 6;
   return iban | ssn | (digits & run);
+}
+
+// Which of the text's first 32 bytes are in it?
+static inline uint32_t bits_inside(struct slice text) {
+  return text.len >= 32 ? UINT32_MAX : (1u << text.len) - 1;
 }
 
 // Which bytes may be in the middle of an IP address?
@@ -131,9 +191,12 @@ __attribute__((target("avx2"))) static inline uint32_t within_address(__m256i by
   return (digits & bits_where(equal(bytes, '.')) >> 1 & digits >> 2) | (colons & (colons | hex) >> 1);
 }
 
-// Which of the text's first 32 bytes are in it?
-static inline uint32_t bits_inside(struct slice text) {
-  return text.len >= 32 ? UINT32_MAX : (1u << text.len) - 1;
+// Not inline: it is rarely asked for, and has constants of its own.
+__attribute__((target("avx2"), noinline)) static bool look_for_addresses(struct slice text) {
+  for (; text.len > 32; text = slice_make(text.ptr + ADDRESS_STEP, text.len - ADDRESS_STEP)) {
+    if (within_address(load(text.ptr), UINT32_MAX)) return true;
+  }
+  return within_address(load(text.ptr), bits_inside(text)) != 0;
 }
 
 // The groups of which a member may begin at each of 32 bytes.
@@ -147,19 +210,30 @@ __attribute__((target("avx2"))) static inline uint32_t without(__m256i groups, c
   return bits_where(equal(_mm256_and_si256(groups, _mm256_set1_epi8(bits)), 0));
 }
 
+__attribute__((target("avx2"))) static inline bool has(__m256i groups, char bits) {
+  return !_mm256_testz_si256(groups, _mm256_set1_epi8(bits));
+}
+
 __attribute__((target("avx2"))) static unsigned look(const struct scrub_glance *glance, struct slice text) {
-  uint32_t words = 0, forms = 0;
-  for (;;) {
-    const uint32_t inside = bits_inside(text);
-    const __m256i bytes = load(text.ptr), groups = begun_groups(glance, text.ptr);
-    words |= ~without(groups, WORD_BITS) & inside;
-    forms |= (~without(groups, (char)FORM_BITS) | bits_where(equal(bytes, '@'))) & inside;
-    forms |= begins_number(bytes, inside);
-    if (glance->addresses) forms |= within_address(bytes, inside);
+  static const uint8_t inside[64] = {255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255,
+                                     255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255, 255};
+  __m256i all_groups = _mm256_setzero_si256(), all_kinds = all_groups;
+  uint64_t numbers = 0;
+  struct seen seen = {0};
+  for (;; text = slice_make(text.ptr + 32, text.len - 32)) {
+    __m256i groups = begun_groups(glance, text.ptr), kinds = kinds_of(load(text.ptr));
+    if (text.len < 32) {
+      const __m256i of_text = load(inside + 32 - text.len);
+      groups = _mm256_and_si256(groups, of_text);
+      kinds = _mm256_and_si256(kinds, of_text);
+    }
+    all_groups = _mm256_or_si256(all_groups, groups);
+    all_kinds = _mm256_or_si256(all_kinds, kinds);
+    numbers |= begins_number(&seen, kinds);
     if (text.len <= 32) break;
-    text = slice_make(text.ptr + STEP, text.len - STEP);
   }
-  return (words ? SCRUB_SIGN_WORD : 0) | (forms ? SCRUB_SIGN_FORM : 0);
+  const bool form = numbers || has(all_groups, (char)FORM_BITS) || has(all_kinds, BIT(AT));
+  return (has(all_groups, WORD_BITS) ? SCRUB_SIGN_WORD : 0) | (form ? SCRUB_SIGN_FORM : 0);
 }
 
 __attribute__((target("avx2"))) static bool look_for_words(const struct scrub_glance *glance, struct slice key) {
@@ -177,6 +251,11 @@ static unsigned look(const struct scrub_glance *glance, struct slice text) {
   return SCRUB_SIGN_WORD | SCRUB_SIGN_FORM;
 }
 
+static bool look_for_addresses(struct slice text) {
+  (void)text;
+  return true;
+}
+
 static bool look_for_words(const struct scrub_glance *glance, struct slice key) {
   (void)glance, (void)key;
   return true;
@@ -185,7 +264,8 @@ static bool look_for_words(const struct scrub_glance *glance, struct slice key) 
 #endif
 
 unsigned scrub_glance_at_text(const struct scrub_glance *glance, struct slice text) {
-  return glance->sees ? look(glance, text) : SCRUB_SIGN_WORD | SCRUB_SIGN_FORM;
+  if (!glance->sees) return SCRUB_SIGN_WORD | SCRUB_SIGN_FORM;
+  return look(glance, text) | (glance->addresses && look_for_addresses(text) ? SCRUB_SIGN_FORM : 0);
 }
 
 bool scrub_glance_at_key(const struct scrub_glance *glance, struct slice key) {

@@ -61,10 +61,9 @@ static void write_rem(struct json_writer *writer, const struct scrub_mark *mark,
   for (uint32_t i = 0; i < REMARKS_MAX && is_array && json_array_next(&iter, &entry); i++) {
     json_write_parsed(writer, entry);
   }
-  json_begin_array(writer);
-  json_write_cstr(writer, mark->rule);
-  json_write_cstr(writer, mark->removed ? "x" : "s");
-  json_end_array(writer);
+  json_write_raw(writer, SLICE_LITERAL("[\"")); // a rule's name is plain
+  buffer_append_cstr(writer->out, mark->rule);
+  buffer_append_cstr(writer->out, mark->removed ? "\",\"x\"]" : "\",\"s\"]");
   json_end_array(writer);
 }
 

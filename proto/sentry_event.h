@@ -82,6 +82,7 @@ struct sentry_event {
   struct sentry_tag *tags;
   uint32_t tag_count;
   struct slice trace_id, span_id; // lower-case hex text
+  bool contexts_have_trace;       // contexts_json is known to have the member "trace"; false: look
   struct slice request_id;
   struct slice user_id; // id, else email, username, ip_address
   struct slice sdk_name, sdk_version;

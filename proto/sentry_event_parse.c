@@ -304,7 +304,7 @@ static struct json_value find_header(struct json_value headers, struct slice wan
   struct json_iter iter = json_iterate(headers);
   if (json_type_of(headers) == JSON_OBJECT) {
     while (json_object_next(&iter, &key, &value)) {
-      if (!slice_equal_ignore_case(key, wanted)) continue;
+      if (key.len != wanted.len || !slice_equal_ignore_case(key, wanted)) continue;
       struct json_iter list = json_iterate(value);
       if (json_type_of(value) == JSON_ARRAY) json_array_next(&list, &value);
       return value;
@@ -337,6 +337,7 @@ static void read_contexts(struct sentry_event_reader *reader, const struct json_
   struct json_value contexts = sentry_event_member_either(members, SENTRY_EVENT_MEMBER_CONTEXTS);
   event->contexts_json = sentry_event_reader_object(reader, contexts, "contexts");
   struct json_value trace = json_get(contexts, "trace");
+  event->contexts_have_trace = json_is_present(trace);
   event->trace_id = read_hex_id(reader, json_get(trace, "trace_id"), TRACE_ID_HEX_DIGITS);
   event->span_id = read_hex_id(reader, json_get(trace, "span_id"), SPAN_ID_HEX_DIGITS);
 }

@@ -170,12 +170,16 @@ uint32_t sentry_event_reader_u32(struct json_value value) {
   return (uint32_t)number;
 }
 
-// Takes exactly `digits` decimal digits off the front.
+// Takes exactly `digits` decimal digits off the front, 9 at most.
 static bool take_digits(struct slice *text, size_t digits, uint32_t *out_number) {
-  uint64_t number = 0;
-  if (text->len < digits || !slice_to_u64(slice_sub(*text, 0, digits), &number)) return false;
+  uint32_t number = 0;
+  if (text->len < digits) return false;
+  for (size_t i = 0; i < digits; i++) {
+    if (text->ptr[i] < '0' || text->ptr[i] > '9') return false;
+    number = number * 10 + (uint32_t)(text->ptr[i] - '0');
+  }
   *text = slice_skip(*text, digits);
-  *out_number = (uint32_t)number;
+  *out_number = number;
   return true;
 }
 

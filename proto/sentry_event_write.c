@@ -82,8 +82,8 @@ static bool has_member(struct slice object, struct slice name) {
 
 static void write_contexts(struct json_writer *writer, const struct sentry_event *event) {
   struct slice rest = slice_trim(event->contexts_json);
-  bool add_trace = event->trace_id.len > 0 && !has_member(rest, SLICE_LITERAL("trace"));
-  if (!add_trace) {
+  bool has_trace = event->contexts_have_trace || event->trace_id.len == 0 || has_member(rest, SLICE_LITERAL("trace"));
+  if (has_trace) {
     write_raw(writer, SLICE_LITERAL("contexts"), event->contexts_json);
     return;
   }
