@@ -204,10 +204,15 @@ status json_replace(json_value value, slice text) {
 json_value json_get_slice(json_value object, slice key) {
   if (mark_of(object) != '{') return {nullptr, 0};
   const json_tape *tape = object.document;
-  const uint64_t end = (tape->words[object.index] & UINT32_MAX) - 1;
-  for (uint64_t index = object.index + 1; index < end; index = json_tape_behind(tape, index + 1)) {
-    slice name = json_tape_string(tape, tape->words[index]);
-    if (name.len == key.len && memcmp(name.ptr, key.ptr, key.len) == 0) return {tape, index + 1};
+  const uint64_t *const words = tape->words;
+  const uint64_t *const end = words + (words[object.index] & UINT32_MAX) - 1;
+  for (const uint64_t *at = words + object.index + 1; at < end;) {
+    const slice name = json_tape_string(tape, at[0]);
+    if (name.len == key.len && memcmp(name.ptr, key.ptr, key.len) == 0) {
+      return {tape, static_cast<uint64_t>(at + 1 - words)};
+    }
+    const uint8_t value_words = json_tape_lengths[at[1] >> JSON_TAPE_MARK_SHIFT];
+    at = value_words > 0 ? at + 1 + value_words : words + (at[1] & UINT32_MAX);
   }
   return {nullptr, 0};
 }

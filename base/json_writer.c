@@ -293,21 +293,21 @@ void json_key_slice(struct json_writer *writer, struct slice key) {
 
 void json_key_plain(struct json_writer *writer, struct slice key) {
   uint8_t *state = &writer->state[writer->depth];
+  struct buffer *out = writer->out;
   ASSERT((*state & (STATE_OBJECT | STATE_KEY)) == STATE_OBJECT);
-  uint8_t *to = buffer_reserve(writer->out, key.len + 4);
   const bool comma = *state & STATE_NONEMPTY;
   *state |= STATE_NONEMPTY | STATE_KEY;
-  if (!to) return;
+  if (key.len >= sizeof(block) || out->capacity - out->len < key.len + 4) {
+    append_string(out, comma, key, true);
+    return;
+  }
+  uint8_t *to = out->ptr + out->len;
   *to = ',';
   to += comma;
   *to++ = '"';
-  if (key.len < sizeof(block)) {
-    copy_short(to, key.ptr, key.len);
-  } else {
-    memcpy(to, key.ptr, key.len);
-  }
+  copy_short(to, key.ptr, key.len);
   memcpy(to + key.len, "\":", 2);
-  writer->out->len += comma + 1 + key.len + 2;
+  out->len += comma + 1 + key.len + 2;
 }
 
 void json_write_string(struct json_writer *writer, struct slice text) {
@@ -401,35 +401,28 @@ static inline void put_byte(struct pen *pen, struct buffer *out, char byte) {
 }
 
 // Like append_string, of a string of the tape, behind which there are bytes that may be read: whole blocks are copied,
-// and what of the last one is not in the string is not looked at.
-static inline void put_parsed(struct pen *pen, struct buffer *out, bool comma, struct slice text, bool colon) {
+// and what of the last one is not in the string is not looked at. False, and nothing is put, when there is no room or
+// something to escape.
+static inline bool put_parsed(struct pen *pen, bool comma, struct slice text, bool colon) {
   static const uint8_t inside[2 * sizeof(block)] = {255, 255, 255, 255, 255, 255, 255, 255,
                                                     255, 255, 255, 255, 255, 255, 255, 255};
   static_assert(sizeof(block) <= JSON_STRING_PADDING, "the last block may be read");
-  if ((size_t)(pen->limit - pen->to) >= text.len + sizeof(block) + 4) {
-    uint8_t *to = pen->to;
-    const uint8_t *from = text.ptr;
-    size_t left = text.len;
-    block special = {0}, mask;
-    *to = ',';
-    to += comma;
-    *to++ = '"';
-    for (; left > sizeof(block); left -= sizeof(block), to += sizeof(block), from += sizeof(block)) {
-      special |= copy_block(to, from);
-    }
-    memcpy(&mask, inside + sizeof(block) - left, sizeof mask);
-    special |= copy_block(to, from) & mask;
-    if (is_zero(special)) {
-      to += left;
-      *to++ = '"';
-      *to = ':';
-      pen->to = to + colon;
-      return;
-    }
-  }
-  pen_lift(pen, out);
-  append_string(out, comma, text, colon);
-  *pen = pen_set(out);
+  if ((size_t)(pen->limit - pen->to) < text.len + sizeof(block) + 4) return false;
+  uint8_t *to = pen->to;
+  block special = {0}, mask;
+  size_t at = 0;
+  *to = ',';
+  to += comma;
+  *to++ = '"';
+  for (; at + sizeof(block) < text.len; at += sizeof(block)) special |= copy_block(to + at, text.ptr + at);
+  memcpy(&mask, inside + sizeof(block) - (text.len - at), sizeof mask);
+  special |= copy_block(to + at, text.ptr + at) & mask;
+  if (!is_zero(special)) return false;
+  to += text.len;
+  to[0] = '"';
+  to[1] = ':';
+  pen->to = to + 1 + colon;
+  return true;
 }
 
 void json_write_value(struct buffer *out, struct json_value value) {
@@ -448,7 +441,11 @@ void json_write_value(struct buffer *out, struct json_value value) {
     const uint64_t word = tape.words[value.index];
     const char mark = json_tape_mark(word);
     if (mark == '"') {
-      put_parsed(&pen, out, comma, json_tape_string(&tape, word), key);
+      if (!put_parsed(&pen, comma, json_tape_string(&tape, word), key)) {
+        pen_lift(&pen, out);
+        append_string(out, comma, json_string(value), key);
+        pen = pen_set(out);
+      }
       value.index++;
       comma = !key;
       key = comma && is_object;

@@ -153,16 +153,22 @@ static void gather(struct gathered *variant, const struct grouping_component *co
   if (variant->root != NULL) *grouping_component_add(variant->root) = *component;
 }
 
+// Of two that contribute. Mostly their lengths tell, and neither hash is needed.
+static bool have_same_hash(const struct grouping_component *a, const struct grouping_component *b) {
+  char hashes[2][33];
+  if (grouping_component_fed_len(a) != grouping_component_fed_len(b)) return false;
+  grouping_component_hash(a, hashes[0]);
+  grouping_component_hash(b, hashes[1]);
+  return strcmp(hashes[0], hashes[1]) == 0;
+}
+
 // Across the two variants of one strategy: app needs system and something of its own to say, and once any of them has a
 // stack trace, one without does not count.
 static void settle_pair(struct grouping_pair *pair) {
   if (pair->app != NULL && pair->app->contributes && pair->system != NULL) {
-    char hashes[2][33];
-    grouping_component_hash(pair->system, hashes[0]);
-    grouping_component_hash(pair->app, hashes[1]);
     if (!pair->system->contributes) {
       grouping_component_mute(pair->app, "ignored because the system variant does not contribute");
-    } else if (strcmp(hashes[0], hashes[1]) == 0) {
+    } else if (have_same_hash(pair->system, pair->app)) {
       grouping_component_mute(pair->app, "ignored because hash matches system variant");
     }
   }

@@ -130,6 +130,21 @@ void grouping_component_feed(const struct grouping_component *component, struct 
   flush(&feeder);
 }
 
+size_t grouping_component_fed_len(const struct grouping_component *component) {
+  struct walk walk;
+  walk.depth = 0;
+  size_t len = 0;
+  if (!component->contributes) return 0;
+  walk_enter(&walk, component);
+  for (const struct grouping_component *next = component; walk.depth > 0; next = walk_next(&walk)) {
+    if (next == NULL || !next->contributes) continue;
+    for (uint32_t i = 0; i < next->value_count; i++) len += next->values[i].len;
+    if (next->told != NULL) len += next->told->fed.len;
+    if (next != component && next->child_count > 0) walk_enter(&walk, next);
+  }
+  return len;
+}
+
 void grouping_component_gather(const struct grouping_component *component, struct buffer *out) {
   struct walk walk;
   walk.depth = 0;
@@ -201,14 +216,15 @@ static void append_json(struct buffer *out, struct slice text) {
 static bool write_open(const struct grouping_component *component, struct buffer *out) {
   append(out, SLICE_LITERAL("{\"id\":\""));
   append(out, slice_from_cstr(component->id));
-  append(out, component->contributes ? SLICE_LITERAL("\",\"contributes\":true,\"hint\":")
-                                     : SLICE_LITERAL("\",\"contributes\":false,\"hint\":"));
   if (component->hint == NULL) {
-    append(out, SLICE_LITERAL("null"));
+    append(out, component->contributes ? SLICE_LITERAL("\",\"contributes\":true,\"hint\":null,\"values\":[")
+                                       : SLICE_LITERAL("\",\"contributes\":false,\"hint\":null,\"values\":["));
   } else {
+    append(out, component->contributes ? SLICE_LITERAL("\",\"contributes\":true,\"hint\":")
+                                       : SLICE_LITERAL("\",\"contributes\":false,\"hint\":"));
     append_json(out, slice_from_cstr(component->hint));
+    append(out, SLICE_LITERAL(",\"values\":["));
   }
-  append(out, SLICE_LITERAL(",\"values\":["));
   for (uint32_t i = 0; i < component->value_count; i++) {
     if (i > 0) buffer_append_byte(out, ',');
     append_json(out, component->values[i]);

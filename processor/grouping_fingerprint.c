@@ -233,6 +233,7 @@ static enum status read_rule(struct reader *reader, struct grouping_fingerprint_
   rule->text = arena_copy(arena, reader->line);
   if (kept == NULL || rule->text.ptr == NULL) return STATUS_NO_MEMORY;
   memcpy(kept, matchers, rule->matcher_count * sizeof(*kept));
+  for (uint32_t i = 0; i < rule->matcher_count; i++) rule->groups |= 1u << kept[i].group;
   rule->matchers = kept;
   return read_values(reader, rule);
 }
@@ -459,10 +460,9 @@ const struct grouping_fingerprint_rule *grouping_fingerprint_match(const struct 
   for (uint32_t r = 0; r < fingerprints->count; r++) {
     const struct grouping_fingerprint_rule *rule = &fingerprints->rules[r];
     struct subject subject = {.event = event, .family = family, .arena = arena};
-    bool asked[GROUPS] = {false}, matches = true;
-    for (uint32_t i = 0; i < rule->matcher_count; i++) asked[rule->matchers[i].group] = true;
+    bool matches = true;
     for (int group = GROUPS; group-- > 0 && matches;) { // facts cost least
-      if (asked[group]) matches = match_group(&subject, rule, (enum group)group);
+      if (rule->groups >> group & 1) matches = match_group(&subject, rule, (enum group)group);
     }
     if (matches) return rule;
   }

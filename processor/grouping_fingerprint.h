@@ -23,6 +23,7 @@ struct grouping_fingerprint_matcher;
 struct grouping_fingerprint_rule {
   const struct grouping_fingerprint_matcher *matchers;
   uint32_t matcher_count;
+  uint32_t groups; // that its matchers are of, a bit each
   const struct slice *values;
   uint32_t value_count;
   struct slice title; // empty: none

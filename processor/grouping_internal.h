@@ -54,6 +54,8 @@ void grouping_component_mute(struct grouping_component *component, const char *h
 void grouping_component_settle(struct grouping_component *component);
 // Feeds the contributing values in tree order.
 void grouping_component_feed(const struct grouping_component *component, struct hash_md5 *md5);
+// How many bytes that would be.
+size_t grouping_component_fed_len(const struct grouping_component *component);
 // Appends what is fed of the component's children, whether it contributes itself or not.
 void grouping_component_gather(const struct grouping_component *component, struct buffer *out);
 // Appends the children as JSON, commas between them.

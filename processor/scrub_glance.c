@@ -113,28 +113,27 @@ __attribute__((target("avx2"))) static inline __m256i in_range(__m256i bytes, ch
 
 // What numbers are made of, and @: a bit for each kind of byte, looked up by halves like the groups. The highest is
 // what _mm256_movemask_epi8 takes.
-enum { DIGIT = 7, DASH = 6, SPACE = 5, AT = 4, FIRST_CAPITALS = 3, OTHER_CAPITALS = 2 };
+enum { DIGIT = 7, DASH = 6, SPACE = 5, AT = 4, A_TO_O = 3, P_TO_Z = 2 };
 #define BIT(kind) (1u << (kind))
-static const uint8_t kinds_low[16] = {
-    BIT(DIGIT) | BIT(SPACE) | BIT(AT) | BIT(OTHER_CAPITALS), // 0, blank, @, P
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),  // 1, A, Q
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),
-    BIT(DIGIT) | BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS), // 9, I, Y
-    BIT(FIRST_CAPITALS) | BIT(OTHER_CAPITALS),              // J, Z
-    BIT(FIRST_CAPITALS),
-    BIT(FIRST_CAPITALS),
-    BIT(FIRST_CAPITALS) | BIT(DASH), // M, -
-    BIT(FIRST_CAPITALS),
-    BIT(FIRST_CAPITALS), // O
-};
+#define COLUMN    (BIT(DIGIT) | BIT(A_TO_O) | BIT(P_TO_Z))
+static const uint8_t kinds_low[16] = {BIT(DIGIT) | BIT(SPACE) | BIT(AT) | BIT(P_TO_Z), // 0 blank @ P
+                                      COLUMN,                                          // 1 A Q
+                                      COLUMN,
+                                      COLUMN,
+                                      COLUMN,
+                                      COLUMN,
+                                      COLUMN,
+                                      COLUMN,
+                                      COLUMN,
+                                      COLUMN,                    // 9 I Y
+                                      BIT(A_TO_O) | BIT(P_TO_Z), // J Z
+                                      BIT(A_TO_O),
+                                      BIT(A_TO_O),
+                                      BIT(A_TO_O) | BIT(DASH), // M -
+                                      BIT(A_TO_O),
+                                      BIT(A_TO_O)};
 static const uint8_t kinds_high[16] = {
-    [2] = BIT(DASH) | BIT(SPACE), [3] = BIT(DIGIT), [4] = BIT(AT) | BIT(FIRST_CAPITALS), [5] = BIT(OTHER_CAPITALS)};
+    [2] = BIT(DASH) | BIT(SPACE), [3] = BIT(DIGIT), [4] = BIT(AT) | BIT(A_TO_O), [5] = BIT(P_TO_Z)};
 
 __attribute__((target("avx2"))) static inline __m256i kinds_of(__m256i bytes) {
   return look_up(kinds_low, kinds_high, bytes);
@@ -158,7 +157,7 @@ static inline uint64_t add_seen(uint64_t seen, uint32_t bits) {
 __attribute__((target("avx2"))) static inline uint64_t begins_number(struct seen *seen, __m256i kinds) {
   const uint32_t new_digits = bits_of(kinds, DIGIT);
   seen->digits = add_seen(seen->digits, new_digits);
-  seen->capitals = add_seen(seen->capitals, bits_of(kinds, FIRST_CAPITALS) | bits_of(kinds, OTHER_CAPITALS));
+  seen->capitals = add_seen(seen->capitals, bits_of(kinds, A_TO_O) | bits_of(kinds, P_TO_Z));
   if (!seen->digits) {
     seen->dashes = seen->of_card = 0; // they count behind a digit
     return 0;

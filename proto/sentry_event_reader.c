@@ -40,10 +40,6 @@ void sentry_event_reader_note(struct sentry_event_reader *reader, const char *na
   reader->note_count++;
 }
 
-bool sentry_event_reader_has(struct json_value value) {
-  return json_is_present(value) && json_type_of(value) != JSON_NULL;
-}
-
 struct json_value sentry_event_reader_member(struct json_value object, const char *name, const char *legacy_name) {
   struct json_value value = json_get(object, name);
   return sentry_event_reader_has(value) ? value : json_get(object, legacy_name);

@@ -40,7 +40,9 @@ struct json_writer *sentry_event_reader_notes(struct sentry_event_reader *reader
 void sentry_event_reader_note(struct sentry_event_reader *reader, const char *name, const char *reason);
 
 // Not null and not missing.
-bool sentry_event_reader_has(struct json_value value);
+static inline bool sentry_event_reader_has(struct json_value value) {
+  return json_type_of(value) != JSON_NULL;
+}
 // The first of two names a member may have: today's and the one old SDKs send.
 struct json_value sentry_event_reader_member(struct json_value object, const char *name, const char *legacy_name);
 // The members of an object that are asked for, in one pass over it: place_of says where in out_values (of `count`) a

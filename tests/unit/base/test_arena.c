@@ -96,6 +96,37 @@ static void test_large_blocks_do_not_stay(void **state) {
   arena_finish(&arena);
 }
 
+// What is written into the room of the newest block is the arena's once it is taken, and ends as a copy does.
+static void test_room(void **state) {
+  (void)state;
+  struct arena arena;
+  arena_init(&arena, 8192);
+  struct buffer room = arena_room(&arena);
+  assert_int_equal(buffer_append_byte(&room, 'x'), STATUS_TOO_LARGE); // no block yet
+  memset(arena_alloc(&arena, 4096 - 64), 0xEE, 4096 - 64);
+  for (size_t len = 0; len <= 48; len++) {
+    struct arena before = arena;
+    room = arena_room(&arena);
+    for (size_t i = 0; i < len; i++) assert_int_equal(buffer_append_byte(&room, 'a'), STATUS_OK);
+    if (len == 48) assert_int_equal(buffer_append_byte(&room, 'a'), STATUS_TOO_LARGE);
+    assert_int_equal(arena.used_bytes, before.used_bytes); // nothing is taken yet
+  }
+  struct slice text = arena_take_room(&arena, 40);
+  assert_int_equal(text.len, 40);
+  assert_int_equal(arena.used_bytes, 4096 - 64 + 48);
+  for (size_t i = 0; i < text.len; i++) assert_int_equal(text.ptr[i], 'a');
+  assert_zero(text.ptr + text.len, 8);
+  const uint8_t *next = arena_alloc(&arena, 16);
+  assert_ptr_equal(next, text.ptr + 48);
+  assert_int_equal(arena_room(&arena).max_bytes, 0); // the block is full
+  assert_false(arena_exhausted(&arena));
+  arena_finish(&arena);
+  arena_init(&arena, 100); // the budget counts, not the block
+  arena_alloc(&arena, 16);
+  assert_int_equal(arena_room(&arena).max_bytes, 100 - 16 - 16);
+  arena_finish(&arena);
+}
+
 static void test_copy_and_printf(void **state) {
   (void)state;
   struct arena arena;
@@ -119,9 +150,13 @@ static void test_copy_and_printf(void **state) {
 
 int main(void) {
   const struct CMUnitTest tests[] = {
-      cmocka_unit_test(test_alloc),           cmocka_unit_test(test_empty_allocations_are_valid),
-      cmocka_unit_test(test_budget),          cmocka_unit_test(test_array_overflow),
-      cmocka_unit_test(test_copy_and_printf), cmocka_unit_test(test_large_blocks_do_not_stay),
+      cmocka_unit_test(test_alloc),
+      cmocka_unit_test(test_empty_allocations_are_valid),
+      cmocka_unit_test(test_budget),
+      cmocka_unit_test(test_array_overflow),
+      cmocka_unit_test(test_copy_and_printf),
+      cmocka_unit_test(test_large_blocks_do_not_stay),
+      cmocka_unit_test(test_room),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,6 +321,51 @@ static void test_write_string_of_each_length(void **state) {
   buffer_finish(&expected);
 }
 
+// A key of our own is written as any other one, and fits where that fits to the byte.
+static void test_plain_keys(void **state) {
+  static const char name[] = "abcdefghijklmnopqrstuvwxyz_0123456789";
+  (void)state;
+  for (size_t len = 0; len < sizeof name; len++) {
+    for (size_t room = 2 * len; room <= 2 * len + 12; room++) {
+      struct buffer outs[2];
+      for (int plain = 0; plain < 2; plain++) {
+        struct json_writer writer;
+        buffer_init(&outs[plain], room + 1);
+        json_writer_init(&writer, &outs[plain]);
+        json_begin_object(&writer);
+        for (int i = 0; i < 2; i++) { // the second one behind a comma
+          if (plain)
+            json_key_plain(&writer, slice_make(name, len));
+          else
+            json_key_slice(&writer, slice_make(name, len));
+          json_write_u64(&writer, 1);
+        }
+      }
+      assert_int_equal(outs[1].failed, outs[0].failed);
+      assert_true(outs[0].failed || slice_equal(buffer_slice(&outs[1]), buffer_slice(&outs[0])));
+      assert_int_equal(outs[0].failed, room + 1 < 2 * len + 10);
+      for (int plain = 0; plain < 2; plain++) buffer_finish(&outs[plain]);
+    }
+  }
+}
+
+// A parsed value is written where there is room for it to the byte, and nowhere else, whatever the buffer held.
+static void test_write_value_up_to_the_ceiling(void **state) {
+  static const char text[] = "{\"key\":[\"a string of more than a block\",{},[],\"\\n\",1.5,null,\"\"],\"\":true}";
+  struct json_value root = parse(state, text);
+  for (size_t room = 1; room < 2 * sizeof text; room++) {
+    for (size_t reserved = 0; reserved <= room; reserved += 7) {
+      struct buffer out;
+      buffer_init(&out, room);
+      if (reserved > 0) buffer_reserve(&out, reserved);
+      json_write_value(&out, root);
+      assert_int_equal(out.failed, room < sizeof text - 1);
+      if (!out.failed) assert_slice(buffer_slice(&out), text);
+      buffer_finish(&out);
+    }
+  }
+}
+
 // What fits into what is left of the buffer to the byte is written.
 static void test_write_string_up_to_the_ceiling(void **state) {
   (void)state;
@@ -488,6 +533,8 @@ int main(void) {
       cmocka_unit_test_setup_teardown(test_write_value, setup, teardown),
       cmocka_unit_test_setup_teardown(test_write_double_reads_back, setup, teardown),
       cmocka_unit_test_setup_teardown(test_write_string_of_each_length, setup, teardown),
+      cmocka_unit_test(test_plain_keys),
+      cmocka_unit_test_setup_teardown(test_write_value_up_to_the_ceiling, setup, teardown),
       cmocka_unit_test_setup_teardown(test_write_string_up_to_the_ceiling, setup, teardown),
       cmocka_unit_test_setup_teardown(test_write_numbers_as_printf, setup, teardown),
       cmocka_unit_test_setup_teardown(test_bytes_behind_strings, setup, teardown),

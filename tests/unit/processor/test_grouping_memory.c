@@ -170,6 +170,27 @@ static void other_rules(void **state) {
   }
 }
 
+// One stack trace and several types, in turn and each twice: the hash that was remembered for one is no other's.
+static void other_types(void **state) {
+  struct memory_run *run = *state;
+  char long_type[200];
+  memset(long_type, 'T', sizeof long_type - 1);
+  long_type[sizeof long_type - 1] = 0;
+  const char *const types[] = {"A", "A", "B", "", "A", "AB", "AB", "A", long_type, long_type, "B"};
+  struct grouping_config *config = config_of("");
+  for (int round = 0; round < 4; round++) {
+    for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
+      char json[2048];
+      snprintf(json, sizeof json,
+               "{\"platform\":\"python\",\"exception\":{\"type\":\"%s\",\"value\":\"v\",\"stacktrace\":" FRAMES "}}",
+               types[i]);
+      compare(run, config, json);
+    }
+  }
+  assert_true(run->recalled);
+  grouping_config_destroy(config);
+}
+
 // What a rule asks of the exception is part of the place.
 static void questions_about_the_exception(void **state) {
   struct memory_run *run = *state;
@@ -347,6 +368,7 @@ int main(void) {
       TEST(known_places),
       TEST(other_values),
       TEST(other_rules),
+      TEST(other_types),
       TEST(questions_about_the_exception),
       TEST(every_field_counts),
       TEST(bounded),

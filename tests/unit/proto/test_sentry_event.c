@@ -393,6 +393,37 @@ static void written_form_reads_back_the_same(void **state) {
   free(first);
 }
 
+// With memory of the caller's the same event comes out, and its texts are those of the document.
+static void reads_with_memory_of_its_own(void **state) {
+  struct fixture *fixture = *state;
+  static const char text[] = "{\"event_id\":\"0123456789abcdef0123456789abcdef\",\"release\":\" shop@1 "
+                             "\",\"platform\":\"python\",\"tags\":{\" a \":"
+                             "\"b\",\"n\":5},\"extra\":{\"k\":[1,\"\\n\"]},\"contexts\":{\"trace\":{\"trace_id\":"
+                             "\"0123456789ABCDEF0123456789abcdef\"}},"
+                             "\"exception\":{\"type\":\"E\",\"value\":\"v\",\"stacktrace\":{\"frames\":[{\"function\":"
+                             "\"f\",\"vars\":{\"x\":\"1\"},"
+                             "\"lineno\":\"7\",\"filename\":{}}]}},\"level\":\"nothing\"}";
+  parse(fixture, text);
+  struct slice expected = arena_copy(&fixture->arena, slice_from_cstr(written(fixture)));
+  struct json_value root;
+  assert_int_equal(json_parse(fixture->parser, slice_from_cstr(text), &root, NULL), STATUS_OK);
+  struct buffer scratch;
+  struct arena arena;
+  arena_init(&arena, 1 << 20);
+  buffer_init(&scratch, SENTRY_EVENT_SCRATCH_BYTES_MAX);
+  for (int round = 0; round < 3; round++) { // what was left of the last one's memory is used
+    arena_reset(&arena);
+    assert_int_equal(sentry_event_parse_with(root, NULL, &arena, &scratch, &fixture->event, NULL), STATUS_OK);
+    assert_string_equal(written(fixture), (const char *)expected.ptr);
+    assert_ptr_equal(fixture->event.platform.ptr, json_string(json_get(root, "platform")).ptr);
+    const char *id = "ffffffffffffffffffffffffffffffff";
+    assert_int_equal(sentry_event_parse_with(root, id, &arena, &scratch, &fixture->event, NULL), STATUS_OK);
+    assert_string_equal(fixture->event.event_id, id);
+  }
+  buffer_finish(&scratch);
+  arena_finish(&arena);
+}
+
 static void refuses_other_roots_and_full_arenas(void **state) {
   struct fixture *fixture = *state;
   struct json_value root;
@@ -431,6 +462,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(cuts_long_text_at_characters, setup, teardown),
       cmocka_unit_test_setup_teardown(survives_wrong_types, setup, teardown),
       cmocka_unit_test_setup_teardown(written_form_reads_back_the_same, setup, teardown),
+      cmocka_unit_test_setup_teardown(reads_with_memory_of_its_own, setup, teardown),
       cmocka_unit_test_setup_teardown(refuses_other_roots_and_full_arenas, setup, teardown),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
