@@ -18,7 +18,7 @@ void ingest_routes_init(struct ingest_routes *ingest, struct otlp_http *otlp, st
   ingest->count = otlp_count + sentry_count;
 }
 
-enum status ingest_routes_admit(void *context, const struct http_request *request, struct error *error) {
+enum status ingest_routes_admit(void *context, struct http_request *request, struct error *error) {
   struct ingest_routes *ingest = context;
   return sentry_http_owns(request) ? sentry_http_admit(ingest->sentry, request, error)
                                    : otlp_http_admit(ingest->otlp, request, error);

@@ -20,7 +20,7 @@ struct ingest_routes {
 // Both doors must outlive it.
 void ingest_routes_init(struct ingest_routes *ingest, struct otlp_http *otlp, struct sentry_http *sentry);
 // For http_server_options, with the ingest_routes as their context.
-enum status ingest_routes_admit(void *ingest, const struct http_request *request, struct error *error);
+enum status ingest_routes_admit(void *ingest, struct http_request *request, struct error *error);
 void ingest_routes_refuse(void *ingest, struct http_request *request, enum status status, const char *text);
 
 #endif

@@ -286,6 +286,10 @@ struct slice http_request_peer(const struct http_request *request) {
   return slice_from_cstr(request->peer);
 }
 
+void *http_request_note(struct http_request *request) {
+  return request->note;
+}
+
 // ---- replies
 
 void http_request_add_header(struct http_request *request, const char *name, const char *value) {

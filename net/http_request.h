@@ -17,6 +17,9 @@
 #ifndef NET_HTTP_REQUEST_H
 #define NET_HTTP_REQUEST_H
 
+#include <stdalign.h>
+#include <stddef.h>
+
 #include "base/buffer.h"
 #include "base/thread.h"
 #include "net/http_chunks.h"
@@ -66,6 +69,7 @@ struct http_request {
   bool close_after;    // the connection ends with the answer
   char date[HTTP_RESPONSE_DATE_BYTES];
   char peer[HTTP_REQUEST_PEER_BYTES];
+  alignas(max_align_t) uint8_t note[HTTP_REQUEST_NOTE_BYTES];
 
   size_t text_len;
   size_t body_len, body_capacity; // what is charged to the budget; the memory may be larger, of a request before

@@ -63,7 +63,7 @@ struct http_server_options {
   void *refusal_context;
   // Asked when the headers of a routed request are there and its body is not: anything but STATUS_OK is answered
   // through on_refusal with the words in error, and the body is never kept. May be NULL.
-  enum status (*admit)(void *context, const struct http_request *request, struct error *error);
+  enum status (*admit)(void *context, struct http_request *request, struct error *error);
   void *admit_context;
   // Told on a loop's thread that several connections have something to read, and that it was all read and handled, so
   // that what their requests do can be gathered. May be NULL.
@@ -108,6 +108,10 @@ bool http_request_query_at(const struct http_request *request, uint32_t index, s
                            struct slice *out_value);
 struct slice http_request_body(const struct http_request *request);
 struct slice http_request_peer(const struct http_request *request); // "192.0.2.1", for logs and rate limits only
+// Where admit leaves what it learned for the handler: HTTP_REQUEST_NOTE_BYTES of the request's own, aligned for any
+// type, zeros at first.
+#define HTTP_REQUEST_NOTE_BYTES 96
+void *http_request_note(struct http_request *request);
 
 // Replies. Headers first, then the reply; header values are copied. body is copied.
 void http_request_add_header(struct http_request *request, const char *name, const char *value);

@@ -191,7 +191,7 @@ static void on_export(void *context, struct http_request *request) {
   otlp_door_take(endpoint->http->options.door, &take, on_done, waiting);
 }
 
-enum status otlp_http_admit(void *context, const struct http_request *request, struct error *error) {
+enum status otlp_http_admit(void *context, struct http_request *request, struct error *error) {
   const struct otlp_http *http = context;
   enum otlp_signal signal;
   if (!signal_of(request, &signal) || http_request_method(request) == HTTP_OPTIONS) return STATUS_OK;

@@ -37,7 +37,7 @@ void otlp_http_destroy(struct otlp_http *http);
 // The table; *out_count routes that live as long as the object.
 const struct http_route *otlp_http_routes(const struct otlp_http *http, size_t *out_count);
 // For http_server_options, with the otlp_http as their context.
-enum status otlp_http_admit(void *http, const struct http_request *request, struct error *error);
+enum status otlp_http_admit(void *http, struct http_request *request, struct error *error);
 void otlp_http_refuse(void *http, struct http_request *request, enum status status, const char *text);
 
 #endif

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How it works: admit looks at the headers alone (key, content encoding, readiness), so that whatever is refused for
-// them costs no body; only an envelope may show its key in the body. The handler asks for the key again, since what
-// admit learned cannot be handed on, and passes the body to the door.
+// them costs no body; only an envelope may show its key in the body. What it read it leaves in the request for the
+// handler, which passes it to the door with the body; whose key it is is asked again then.
 #include "receiver/sentry_http.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "receiver/otlp_http.h"
@@ -29,6 +30,13 @@ static const struct path {
     {"/api/{}/integration/otlp/v1/logs", PATH_OTLP, OTLP_LOGS},
 };
 enum { PATHS = sizeof(paths) / sizeof(paths[0]) };
+
+// The request's note.
+struct admitted {
+  struct sentry_auth auth;
+  enum encoding content;
+};
+static_assert(sizeof(struct admitted) <= HTTP_REQUEST_NOTE_BYTES, "there is room for it");
 
 struct endpoint {
   struct sentry_http *http;
@@ -83,34 +91,35 @@ static struct slice project_of(const struct http_request *request) {
 
 // ---- before the body
 
-static enum status check_key(const struct sentry_http *http, const struct http_request *request,
-                             const struct path *path, struct sentry_auth_project *out_project, struct error *error) {
-  struct sentry_auth auth;
-  enum status status = sentry_auth_read(request, &auth, error);
-  if (status != STATUS_OK) return status;
-  if (!auth.key[0] && is_envelope(request, path)) return STATUS_OK; // the envelope's header may have it
-  return sentry_auth_check(&auth, sentry_door_directory(http->door), project_of(request), out_project, error);
+static enum status read_headers(const struct http_request *request, const struct path *path,
+                                struct admitted *out_admitted, struct error *error) {
+  enum otlp_encoding encoding;
+  if (path->kind == PATH_OTLP && !otlp_http_encoding(request, &encoding)) {
+    return error_set(error, STATUS_UNSUPPORTED, "Content-Type: application/x-protobuf and application/json are served");
+  }
+  if (!content_of(request, &out_admitted->content)) {
+    return error_set(error, STATUS_UNSUPPORTED,
+                     "Content-Encoding: identity, gzip, deflate, zstd and br are served, one at a time");
+  }
+  return STATUS_OK;
 }
 
-enum status sentry_http_admit(void *context, const struct http_request *request, struct error *error) {
+enum status sentry_http_admit(void *context, struct http_request *request, struct error *error) {
   const struct sentry_http *http = context;
   const struct path *path = path_of(request);
   if (http_request_method(request) == HTTP_OPTIONS) return STATUS_OK;
   if (!path) return sentry_side_admit(http->door, request, error);
   if (http_request_method(request) != HTTP_POST) return STATUS_OK; // an image: its handler decides
-  struct sentry_auth_project project;
-  enum status status = check_key(http, request, path, &project, error);
-  if (status != STATUS_OK) return status;
-  enum otlp_encoding encoding;
-  if (path->kind == PATH_OTLP && !otlp_http_encoding(request, &encoding)) {
-    return error_set(error, STATUS_UNSUPPORTED, "Content-Type: application/x-protobuf and application/json are served");
+  struct admitted *admitted = http_request_note(request);
+  enum status status = sentry_auth_read(request, &admitted->auth, error);
+  bool may_come_later = !admitted->auth.key[0] && is_envelope(request, path); // the envelope's header may have it
+  if (status == STATUS_OK && !may_come_later) {
+    struct sentry_auth_project project;
+    status =
+        sentry_auth_check(&admitted->auth, sentry_door_directory(http->door), project_of(request), &project, error);
   }
-  enum encoding content;
-  if (!content_of(request, &content)) {
-    return error_set(error, STATUS_UNSUPPORTED,
-                     "Content-Encoding: identity, gzip, deflate, zstd and br are served, one at a time");
-  }
-  return sentry_door_check_ready(http->door, error);
+  if (status == STATUS_OK) status = read_headers(request, path, admitted, error);
+  return status == STATUS_OK ? sentry_door_check_ready(http->door, error) : status;
 }
 
 void sentry_http_refuse(void *context, struct http_request *request, enum status status, const char *text) {
@@ -151,21 +160,22 @@ static void on_taken(void *context, const struct sentry_door_answer *answer) {
 
 static void on_post(void *context, struct http_request *request) {
   const struct endpoint *endpoint = context;
+  const struct admitted *admitted = http_request_note(request);
   struct sentry_door_request take = {
       .form = is_envelope(request, endpoint->path) ? SENTRY_DOOR_ENVELOPE
               : endpoint->path->kind == PATH_STORE ? SENTRY_DOOR_EVENT
                                                    : SENTRY_DOOR_REPORT,
+      .auth = admitted->auth,
       .path_project = project_of(request),
+      .content = admitted->content,
       .body = http_request_body(request),
       .peer = http_request_peer(request),
-      .release = http_request_query(request, "sentry_release"),
-      .environment = http_request_query(request, "sentry_environment"),
-      .user_agent = http_request_header(request, "user-agent"),
   };
-  // admit has seen both already.
-  enum status status = sentry_auth_read(request, &take.auth, NULL);
-  bool served = content_of(request, &take.content);
-  ASSERT(status == STATUS_OK && served);
+  if (take.form == SENTRY_DOOR_REPORT) {
+    take.release = http_request_query(request, "sentry_release");
+    take.environment = http_request_query(request, "sentry_environment");
+    take.user_agent = http_request_header(request, "user-agent");
+  }
   sentry_door_take(endpoint->http->door, &take, on_taken, request);
 }
 
@@ -203,16 +213,18 @@ static void on_get(void *context, struct http_request *request) {
 static void on_export(void *context, struct http_request *request) {
   const struct endpoint *endpoint = context;
   struct sentry_http *http = endpoint->http;
+  const struct admitted *admitted = http_request_note(request);
   struct sentry_auth_project project = {0};
   struct error error = {""};
-  enum status status = check_key(http, request, endpoint->path, &project, &error);
+  enum status status =
+      sentry_auth_check(&admitted->auth, sentry_door_directory(http->door), project_of(request), &project, &error);
   if (status == STATUS_OK) {
     struct otlp_door_request take = {.signal = endpoint->path->signal,
                                      .transport = OTLP_DOOR_HTTP,
                                      .project = project.id,
+                                     .content = admitted->content,
                                      .body = http_request_body(request)};
-    // admit has seen both headers already.
-    bool served = otlp_http_encoding(request, &take.encoding) && content_of(request, &take.content);
+    bool served = otlp_http_encoding(request, &take.encoding); // as admit has seen
     ASSERT(served);
     status = sentry_otlp_export(&http->otlp, &take, request, &error);
   }

@@ -26,7 +26,7 @@ const struct http_route *sentry_http_routes(const struct sentry_http *http, size
 // Everything under /api/, routed or not.
 bool sentry_http_owns(const struct http_request *request);
 // For http_server_options, with the sentry_http as their context.
-enum status sentry_http_admit(void *http, const struct http_request *request, struct error *error);
+enum status sentry_http_admit(void *http, struct http_request *request, struct error *error);
 void sentry_http_refuse(void *http, struct http_request *request, enum status status, const char *text);
 
 #endif

@@ -294,7 +294,7 @@ struct gate {
 };
 
 // Holds the server's thread on the way to the style sheet.
-static enum status admit_at_gate(void *context, const struct http_request *request, struct error *error) {
+static enum status admit_at_gate(void *context, struct http_request *request, struct error *error) {
   (void)error;
   struct gate *gate = context;
   bool holds = slice_equal_cstr(http_request_path(request), "/style.css");

@@ -232,6 +232,38 @@ static void test_urgent_byte(void **state) {
   close_server(&f);
 }
 
+static enum status note_the_query(void *context, struct http_request *request, struct error *error) {
+  (void)context;
+  (void)error;
+  uint8_t *note = http_request_note(request);
+  for (size_t i = 0; i < HTTP_REQUEST_NOTE_BYTES; i++) assert_int_equal(note[i], 0);
+  struct slice word = http_request_query(request, "note");
+  if (word.len > 0) memcpy(note, word.ptr, word.len);
+  return STATUS_OK;
+}
+
+// What admit notes is there for who has the request, and not for the next one.
+static void test_a_note(void **state) {
+  (void)state;
+  static const char *const words[] = {"first", "", "third"};
+  struct fixture f;
+  const struct http_server_options options = {.threads = 1, .admit = note_the_query};
+  open_server(&f, &options);
+  struct raw_http raw;
+  raw_http_open(&raw, f.port);
+  for (size_t i = 0; i < 3; i++) {
+    char text[128];
+    snprintf(text, sizeof(text), "POST /keep?note=%s HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", words[i]);
+    raw_http_text(&raw, text);
+    struct http_request *request = take_kept(&f);
+    assert_string_equal(http_request_note(request), words[i]);
+    http_request_reply(request, 200, NULL, slice_make(NULL, 0));
+    assert_int_equal(raw_http_reply(&raw, NULL, NULL), 200);
+  }
+  raw_http_close(&raw);
+  close_server(&f);
+}
+
 struct several {
   struct mutex mutex;
   struct condition changed;
@@ -240,7 +272,7 @@ struct several {
   bool is_inside;
 };
 
-static enum status hold_the_loop(void *context, const struct http_request *request, struct error *error) {
+static enum status hold_the_loop(void *context, struct http_request *request, struct error *error) {
   (void)error;
   struct several *several = context;
   mutex_lock(&several->mutex);
@@ -403,6 +435,7 @@ int main(void) {
       cmocka_unit_test(test_pipelining),
       cmocka_unit_test(test_half_closed_client),
       cmocka_unit_test(test_urgent_byte),
+      cmocka_unit_test(test_a_note),
       cmocka_unit_test(test_several_connections_are_announced),
       cmocka_unit_test(test_reset_before_the_reply),
       cmocka_unit_test(test_large_answers),

@@ -53,7 +53,7 @@ static inline enum status find(void *context, struct slice key, struct sentry_au
   return STATUS_OK;
 }
 
-static inline enum status admit(void *http, const struct http_request *request, struct error *error) {
+static inline enum status admit(void *http, struct http_request *request, struct error *error) {
   return sentry_http_admit(http, request, error);
 }
 
