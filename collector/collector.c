@@ -427,6 +427,12 @@ static bool is_loopback(const char *address) {
          slice_starts_with(text, SLICE_LITERAL("localhost:"));
 }
 
+// Says in the error which key of the configuration it is about.
+static enum status of_key(const char *key, enum status status, struct error *error) {
+  if (status != STATUS_OK) error_prefix(error, "%s: ", key);
+  return status;
+}
+
 static enum status open_ui(struct collector *collector, struct error *error) {
   const struct options *options = collector->options;
   collector->ui = (struct ui_options){
@@ -468,7 +474,7 @@ static enum status open_ui(struct collector *collector, struct error *error) {
       .body_bytes_max = UI_BODY_BYTES_MAX,
       .threads = 2,
   };
-  return http_server_open(&ui, &collector->ui_server, &collector->ui_port, error);
+  return of_key("listen.ui", http_server_open(&ui, &collector->ui_server, &collector->ui_port, error), error);
 }
 
 // What connections that are read together bring shares a commit.
@@ -498,7 +504,8 @@ static enum status open_ingest(struct collector *collector, struct error *error)
       .several_context = collector->intake_journal,
       .body_bytes_max = options->ingest_wire_max_bytes,
   };
-  enum status status = http_server_open(&http, &collector->http_server, &collector->http_port, error);
+  enum status status =
+      of_key("listen.http", http_server_open(&http, &collector->http_server, &collector->http_port, error), error);
   if (status) return status;
   struct grpc_server_options grpc = {
       .address = options->listen_grpc,
@@ -512,7 +519,7 @@ static enum status open_ingest(struct collector *collector, struct error *error)
       .budget = &collector->budget,
       .message_bytes_max = options->ingest_wire_max_bytes,
   };
-  status = grpc_server_open(&grpc, &collector->grpc_server, &collector->grpc_port, error);
+  status = of_key("listen.grpc", grpc_server_open(&grpc, &collector->grpc_server, &collector->grpc_port, error), error);
   if (!status) grpc_server_set_serving(collector->grpc_server, true);
   return status;
 }

@@ -177,9 +177,12 @@ def test_a_file_and_a_variable_over_it(tmp_path):
         culprit.stdout
 
 
-def test_an_address_in_use_is_named(running):
+@pytest.mark.parametrize("door", ["grpc", "http", "ui"])
+def test_an_address_in_use_is_named_with_its_key(running, door):
     culprit = running.start()
-    code, _, err = run("serve", listen_http=culprit.http, listen_grpc="127.0.0.1:0", listen_ui="127.0.0.1:0",
-                       data_dir=str(culprit.data_dir) + "-other")
-    assert code == 1 and culprit.http in err, err
-    running.directories.append(str(culprit.data_dir) + "-other")
+    taken = getattr(culprit, door)
+    addresses = {f"listen_{name}": "127.0.0.1:0" for name in ("grpc", "http", "ui")} | {f"listen_{door}": taken}
+    other = str(culprit.data_dir) + "-other"
+    running.directories.append(other)
+    code, _, err = run("serve", data_dir=other, **addresses)
+    assert code == 1 and f"listen.{door}: {taken}" in err, err
