@@ -262,7 +262,7 @@ static const struct command commands[] = {
      "\n  -c, --config FILE   YAML configuration; without it the defaults and CULPRIT_… variables\n"
      "  --help              this text\n\nAll keys: culprit config --help\n",
      serve},
-    {"check", "[-c FILE]", "Says whether 'serve' would start with this configuration, and if not, where it is wrong.",
+    {"check", "[-c FILE]", "Reads the configuration as 'serve' does, and says what is wrong with it, and where.",
      "\n  -c, --config FILE   YAML configuration\n  --help              this text\n", check},
     {"config", "[-c FILE]", "Prints the effective configuration, each value with where it comes from.",
      "\n  -c, --config FILE   YAML configuration\n  --help              this text, and every key\n", config},
