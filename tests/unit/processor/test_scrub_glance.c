@@ -6,12 +6,14 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "processor/scrub_internal.h"
 
 #define LEN_MAX 140
+#define ROUNDS  3000
 
 static const char *const extra_keys[] = {"Canary", "x9", "q", "\xC3\xA4rger"};
 static const struct scrub_options configurations[] = {
@@ -130,6 +132,141 @@ static void test_random_texts(void **state) {
   }
 }
 
+struct draws {
+  uint64_t seed;
+};
+
+static uint32_t draw(struct draws *draws, uint32_t below) {
+  draws->seed = draws->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+  return (uint32_t)(draws->seed >> 33) % below;
+}
+
+// A name or a text: something harmless of any length, then perhaps what has to go, whole or a part of it.
+static struct slice draw_text(struct draws *draws, uint8_t *to) {
+  static const char *const names[] = {"url",
+                                      "URL",
+                                      "query_string",
+                                      "http.query",
+                                      "user_agent.original",
+                                      "value",
+                                      "key",
+                                      "name",
+                                      "Cookie",
+                                      "X-Forwarded-For",
+                                      "user-agent",
+                                      "ssw",
+                                      "i",
+                                      "4",
+                                      "A"};
+  size_t len = 0;
+  if (draw(draws, 3) == 0) {
+    const char *name = names[draw(draws, COUNT(names))];
+    memcpy(to, name, len = strlen(name));
+    if (draw(draws, 2)) return slice_make(to, len);
+  }
+  for (uint32_t i = draw(draws, 4) ? draw(draws, 6) : draw(draws, 70); i > 0; i--)
+    to[len++] = (uint8_t)("abAB 04-.=&h"[draw(draws, 12)]);
+  const uint32_t which = draw(draws, 3);
+  struct slice part = {NULL, 0};
+  if (which == 0) part = slice_from_cstr(findings[draw(draws, COUNT(findings))]);
+  if (which == 1) part = slice_from_cstr(keys[draw(draws, COUNT(keys))]);
+  if (part.len > 0 && draw(draws, 4) == 0) part = slice_sub(part, draw(draws, (uint32_t)part.len), part.len);
+  if (part.len > 0) memcpy(to + len, part.ptr, part.len);
+  return slice_make(to, len + part.len);
+}
+
+static void put_value(struct json_writer *writer, struct draws *draws, uint32_t depth) {
+  uint8_t text[256];
+  const uint32_t kind = draw(draws, depth > 0 ? 12 : 9);
+  const uint32_t count = draw(draws, 4);
+  if (kind == 0) {
+    json_write_u64(writer, draw(draws, 2) ? draw(draws, 1000) : UINT64_C(4111111111111111));
+  } else if (kind < 9) {
+    json_write_string(writer, draw_text(draws, text));
+  } else if (kind == 9) {
+    json_begin_array(writer);
+    for (uint32_t i = 0; i < count; i++) put_value(writer, draws, depth - 1);
+    json_end_array(writer);
+  } else {
+    json_begin_object(writer);
+    for (uint32_t i = 0; i < 2 * count; i++) {
+      json_key_slice(writer, draw_text(draws, text));
+      put_value(writer, draws, depth - 1);
+    }
+    json_end_object(writer);
+  }
+}
+
+static void put_document(struct buffer *out, struct draws *draws) {
+  static const char *const places[] = {"extra", "contexts", "tags", "request", "user", "breadcrumbs", "unknown"};
+  static const char *const of_request[] = {"headers", "cookies", "query_string", "data", "url", "env"};
+  struct json_writer writer;
+  buffer_clear(out);
+  json_writer_init(&writer, out);
+  json_begin_object(&writer);
+  for (size_t i = 0; i < COUNT(places); i++) {
+    json_key(&writer, places[i]);
+    if (strcmp(places[i], "request") != 0) {
+      put_value(&writer, draws, 3);
+      continue;
+    }
+    json_begin_object(&writer);
+    for (size_t k = 0; k < COUNT(of_request); k++) {
+      json_key(&writer, of_request[k]);
+      put_value(&writer, draws, 3);
+    }
+    json_end_object(&writer);
+  }
+  json_end_object(&writer);
+}
+
+static void scrub_document(const struct scrub *scrub, struct json_parser *parsers[2], struct slice text,
+                           struct buffer *out) {
+  struct json_value root;
+  struct buffer meta;
+  bool changed;
+  buffer_init(&meta, 1 << 20);
+  buffer_clear(out);
+  assert_int_equal(json_parse(parsers[0], text, &root, NULL), STATUS_OK);
+  assert_int_equal(scrub_event(scrub, root, parsers[1], &meta, &changed), STATUS_OK);
+  json_write_value(out, root);
+  buffer_append_byte(out, changed ? '+' : '-');
+  buffer_append_slice(out, buffer_slice(&meta));
+  assert_false(out->failed);
+  buffer_finish(&meta);
+}
+
+// Documents are left by who glances as by who does not, also where a name and its text get one glance together.
+static void test_random_documents(void **state) {
+  (void)state;
+  struct draws draws = {11};
+  struct buffer text, expected, out;
+  struct json_parser *parsers[2] = {json_parser_create(1 << 20), json_parser_create(1 << 20)};
+  buffer_init(&text, 1 << 20);
+  buffer_init(&expected, 1 << 20);
+  buffer_init(&out, 1 << 20);
+  for (size_t c = 0; c < COUNT(configurations); c++) {
+    struct scrub *scrub = scrub_create(&configurations[c]), *careful = scrub_create(&configurations[c]);
+    careful->glance.sees = false;
+    for (int round = 0; round < ROUNDS; round++) {
+      put_document(&text, &draws);
+      scrub_document(careful, parsers, buffer_slice(&text), &expected);
+      scrub_document(scrub, parsers, buffer_slice(&text), &out);
+      if (!slice_equal(buffer_slice(&out), buffer_slice(&expected))) {
+        fail_msg("%.*s\nbecame %.*s\nnot    %.*s", SLICE_PRINTF(buffer_slice(&text)), SLICE_PRINTF(buffer_slice(&out)),
+                 SLICE_PRINTF(buffer_slice(&expected)));
+      }
+    }
+    scrub_destroy(scrub);
+    scrub_destroy(careful);
+  }
+  buffer_finish(&text);
+  buffer_finish(&expected);
+  buffer_finish(&out);
+  json_parser_destroy(parsers[0]);
+  json_parser_destroy(parsers[1]);
+}
+
 static unsigned signs_of(const struct scrub *scrub, const char *text) {
   uint8_t padded[LEN_MAX + JSON_STRING_PADDING] = {0};
   assert_true(strlen(text) <= LEN_MAX);
@@ -183,6 +320,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_findings_wherever_they_stand),
       cmocka_unit_test(test_random_texts),
+      cmocka_unit_test(test_random_documents),
       cmocka_unit_test(test_everyday_texts_have_no_sign),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
