@@ -34,15 +34,16 @@ static uint64_t now_ns(void) {
 
 // ---- life
 
-static void release_charge(struct grpc_call_handle *call) {
+static void release_message(struct grpc_call_handle *call) {
+  grpc_byte_buffer_destroy(call->payload); // of a message that was refused
+  call->payload = NULL;
   if (call->charged_bytes) budget_release(call->server->options.budget, call->charged_bytes);
   call->charged_bytes = 0;
 }
 
 static void destroy(struct grpc_call_handle *call, bool arrived) {
   struct grpc_server_handle *server = call->server;
-  release_charge(call);
-  grpc_byte_buffer_destroy(call->payload);
+  release_message(call);
   grpc_byte_buffer_destroy(call->response);
   grpc_slice_unref(call->details_text);
   grpc_slice_unref(call->trailer.value);
@@ -294,7 +295,7 @@ void grpc_call_finish(struct grpc_call_handle *call, enum grpc_code code, const 
       status->data.send_status_from_server.trailing_metadata_count = 1;
     }
   }
-  release_charge(call); // before the peer can see the answer
+  release_message(call); // before the peer can see the answer
   ops[n++] = (grpc_op){.op = GRPC_OP_RECV_CLOSE_ON_SERVER, .data.recv_close_on_server.cancelled = &call->cancelled};
   grpc_call *native = call->call;
   atomic_u64_set(&call->stage, GRPC_CALL_FINISHING); // publishes all of the above to the thread that destroys
