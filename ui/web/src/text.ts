@@ -76,3 +76,12 @@ export function safeLink(address: unknown): string | null {
     return null;
   }
 }
+
+const wordsMax = 40;
+
+// A name like http.response.status_code by its words, each with what separates it from the next one. As a whole when it
+// is no such name but very many separators.
+export function words(name: string): string[] {
+  const found = name.match(/[^._/-]*[._/-]|[^._/-]+/g) ?? [];
+  return found.length > wordsMax ? [name] : found;
+}

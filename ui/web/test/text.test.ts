@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import assert from 'node:assert/strict';
 import {test} from 'node:test';
-import {safeLink, segments, visible} from '../src/text';
+import {safeLink, segments, visible, words} from '../src/text';
 
 test('ordinary text of any script stays one piece', () => {
   for (const text of ['', 'plain', '<script>alert(1)</script>', 'naïve 日本語 עברית', '👩‍👩‍👧 family', 'می‌خواهم']) {
@@ -37,4 +37,12 @@ test('only http and https are links', () => {
   for (const bad of ['javascript:alert(1)', ' JaVaScRiPt:alert(1)', 'data:text/html,x', '/relative', '', null, 7]) {
     assert.equal(safeLink(bad), null);
   }
+});
+
+test('a name may be broken behind its separators', () => {
+  assert.deepEqual(words('http.response.status_code'), ['http.', 'response.', 'status_', 'code']);
+  assert.deepEqual(words('/x-y/'), ['/', 'x-', 'y/']);
+  assert.deepEqual(words('host'), ['host']);
+  assert.deepEqual(words(''), []);
+  assert.deepEqual(words('.'.repeat(100000)), ['.'.repeat(100000)]);
 });

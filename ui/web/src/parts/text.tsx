@@ -2,7 +2,7 @@
 //
 // Text that came from outside. Everything of it that is shown goes through here or through visible().
 import {Fragment} from 'preact';
-import {segments} from '../text';
+import {segments, words} from '../text';
 
 function parts(text: string, singleLine: boolean) {
   return segments(text, singleLine).map((segment, index) =>
@@ -24,7 +24,7 @@ export function Text({text}: {text: string | null | undefined}) {
 export function Key({text}: {text: string}) {
   return (
     <>
-      {text.split(/(?<=[._/-])/).map((word, index) => (
+      {words(text).map((word, index) => (
         <Fragment key={index}>
           {index > 0 ? <wbr /> : null}
           <Text text={word} />
