@@ -79,6 +79,31 @@ static void test_trace_state_carries_the_threshold(void **state) {
   close_all(fixture);
 }
 
+// Each span of a record gets its own, whatever the one before it got.
+static void test_trace_states_of_one_record(void **state) {
+  struct fixture *fixture = *state;
+  struct kept kept[8];
+  const struct sampling_policy half[] = {{.kind = SAMPLING_ERRORS}, {.kind = SAMPLING_PROBABILITY, .probability = 0.5}};
+  uint8_t highest[16];
+  memset(highest, 0xff, sizeof(highest));
+  open_and_start(fixture, half, 2);
+  const struct slice lucky = slice_make(highest, sizeof(highest)), bad = trace_id_of(2), none = nothing();
+  const struct slice th = text(3, "ot=th:8"), stricter = text(3, "ot=th:c"), loose = text(3, "ot=th:2");
+  append(fixture, JOURNAL_TRACES,
+         request_of(JOIN(span_of(lucky, 1, 2, none), span_of(bad, 3, 4, error_status()), span_of(lucky, 5, 6, none),
+                         span_of(lucky, 7, 8, none), span_of(lucky, 9, 10, text(3, "ot=th:4")),
+                         span_of(bad, 11, 12, loose), span_of(lucky, 13, 14, none), span_of(lucky, 15, 16, stricter),
+                         span_of(bad, 17, 18, none), span_of(lucky, 19, 20, none))));
+  wait_settled(fixture, 1);
+  assert_int_equal(read_kept(fixture, kept, 8), 1);
+  const struct slice expected = request_of(
+      JOIN(span_of(lucky, 1, 2, th), span_of(bad, 3, 4, error_status()), span_of(lucky, 5, 6, th),
+           span_of(lucky, 7, 8, th), span_of(lucky, 9, 10, th), span_of(bad, 11, 12, loose), span_of(lucky, 13, 14, th),
+           span_of(lucky, 15, 16, stricter), span_of(bad, 17, 18, none), span_of(lucky, 19, 20, th)));
+  assert_true(slice_equal(kept[0].body, expected));
+  close_all(fixture);
+}
+
 static void test_logs_follow_trace_request_or_severity(void **state) {
   struct fixture *fixture = *state;
   struct kept kept[8];
@@ -329,6 +354,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       TEST(test_whole_part_and_none),
       TEST(test_trace_state_carries_the_threshold),
+      TEST(test_trace_states_of_one_record),
       TEST(test_logs_follow_trace_request_or_severity),
       TEST(test_metrics_pass_when_they_are_wanted),
       TEST(test_a_trace_has_its_time),
