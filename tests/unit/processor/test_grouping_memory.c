@@ -191,6 +191,31 @@ static void other_types(void **state) {
   grouping_config_destroy(config);
 }
 
+// What comes behind the first stack trace is longer than what is gathered for one call of the hash, and differs at its
+// end only.
+static void long_chains(void **state) {
+  struct memory_run *run = *state;
+  struct grouping_config *config = config_of("");
+  for (int round = 0; round < 6; round++) {
+    for (int tail = 0; tail < 3; tail++) {
+      char json[16384];
+      int len =
+          snprintf(json, sizeof json,
+                   "{\"platform\":\"python\",\"exception\":{\"values\":[{\"type\":\"A\",\"stacktrace\":" FRAMES "}");
+      for (int i = 0; i < 12; i++) {
+        len += snprintf(json + len, sizeof json - (size_t)len,
+                        ",{\"type\":\"%0200d\",\"stacktrace\":{\"frames\":[{\"function\":\"f%d\",\"module\":\"m\","
+                        "\"in_app\":true}]}}",
+                        i == 11 ? tail : i, i);
+      }
+      snprintf(json + len, sizeof json - (size_t)len, "]}}");
+      compare(run, config, json);
+    }
+  }
+  assert_true(run->recalled);
+  grouping_config_destroy(config);
+}
+
 // What a rule asks of the exception is part of the place.
 static void questions_about_the_exception(void **state) {
   struct memory_run *run = *state;
@@ -369,6 +394,7 @@ int main(void) {
       TEST(other_values),
       TEST(other_rules),
       TEST(other_types),
+      TEST(long_chains),
       TEST(questions_about_the_exception),
       TEST(every_field_counts),
       TEST(bounded),
