@@ -49,7 +49,7 @@ static void test_known_path_with_other_method(void **state) {
   assert_int_equal(match.allowed, 1u << HTTP_POST | 1u << HTTP_OPTIONS);
   assert_int_equal(find(HTTP_GET, "/nothing").allowed, 0);
   assert_int_equal(find(HTTP_PUT, "/api/v1/issues/17").allowed, 1u << HTTP_GET | 1u << HTTP_HEAD | 1u << HTTP_PATCH);
-  assert_int_equal(find(HTTP_PUT, "/api/v1/issues/17").capture_count, 0);
+  assert_int_equal(find(HTTP_PATCH, "/api/v1/issues/17/x").capture_count, 0); // of a route that has a part of it
   assert_int_equal(find(HTTP_PUT, "/").allowed, 1u << HTTP_GET | 1u << HTTP_HEAD);
 }
 

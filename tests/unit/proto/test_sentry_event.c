@@ -393,6 +393,26 @@ static void written_form_reads_back_the_same(void **state) {
   free(first);
 }
 
+// What is parsed into an arena alone needs its document no more.
+static void outlives_its_document(void **state) {
+  struct fixture *fixture = *state;
+  static const char text[] =
+      "{\"event_id\":\"0123456789abcdef0123456789abcdef\",\"release\":\"shop@1\",\"platform\":\"python\","
+      "\"tags\":{\"a\":\"b\",\"service\":\"web\"},\"user\":{\"id\":\"7\"},\"logentry\":{\"message\":\"m\"},"
+      "\"fingerprint\":[\"x\"],\"request\":{\"headers\":{\"X-Request-Id\":\"r-1\"}},"
+      "\"exception\":{\"type\":\"E\",\"value\":\"v\",\"stacktrace\":{\"frames\":[{\"function\":\"f\"}]}}}";
+  char other[sizeof text];
+  parse(fixture, text);
+  struct slice before = arena_copy(&fixture->arena, slice_from_cstr(written(fixture)));
+  for (size_t i = 0; i < sizeof text; i++) { // the same document of other letters
+    bool is_letter = (text[i] | 0x20) >= 'a' && (text[i] | 0x20) <= 'z';
+    other[i] = is_letter ? '#' : text[i];
+  }
+  struct json_value root;
+  assert_int_equal(json_parse(fixture->parser, slice_from_cstr(other), &root, NULL), STATUS_OK);
+  assert_string_equal(written(fixture), (const char *)before.ptr);
+}
+
 // With memory of the caller's the same event comes out, and its texts are those of the document.
 static void reads_with_memory_of_its_own(void **state) {
   struct fixture *fixture = *state;
@@ -462,6 +482,7 @@ int main(void) {
       cmocka_unit_test_setup_teardown(cuts_long_text_at_characters, setup, teardown),
       cmocka_unit_test_setup_teardown(survives_wrong_types, setup, teardown),
       cmocka_unit_test_setup_teardown(written_form_reads_back_the_same, setup, teardown),
+      cmocka_unit_test_setup_teardown(outlives_its_document, setup, teardown),
       cmocka_unit_test_setup_teardown(reads_with_memory_of_its_own, setup, teardown),
       cmocka_unit_test_setup_teardown(refuses_other_roots_and_full_arenas, setup, teardown),
   };

@@ -453,8 +453,9 @@ static void a_commit_may_wait_for_more(void **state) {
 struct context {
   struct fixture *fixture;
   uint32_t id;
-  char rest[50]; // an odd size
+  char rest[50];
 };
+#define CONTEXT_BYTES (offsetof(struct context, rest) + sizeof("still here")) // an odd size
 
 static void note_context(void *argument, enum status status, uint64_t sequence, struct journal_location location) {
   (void)location;
@@ -486,7 +487,7 @@ static void a_context_travels_with_its_record(void **state) {
         .origin_sequence = id + 1000,
         .section = slice_make(section, fixture_section(id, section)),
         .body = id % 10 == 9 ? slice_make(zeros, sizeof(zeros)) : slice_make(body, fixture_body(id % 7, body)),
-        .context_bytes = sizeof(context),
+        .context_bytes = CONTEXT_BYTES,
     };
     assert_int_equal(journal_append(journal, &entry, note_context, &context, NULL), STATUS_OK);
     memset(&context, 0xff, sizeof(context));
