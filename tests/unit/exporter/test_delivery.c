@@ -136,7 +136,7 @@ static void test_a_restart_resumes(void **state) {
   fixture->options.journal = fixture->journal;
   append_numbered(fixture, 4, 5);
   start(fixture);
-  assert_int_equal(delivery_floor(fixture->delivery), 4);
+  assert_in_range(delivery_floor(fixture->delivery), 4, 6); // both may be there already
   wait_sequence(fixture, 5);
   assert_int_equal(fixture->call_count, 2);
   assert_sent(fixture, 1, "<004><005>");
