@@ -5,7 +5,9 @@
 //   | key 0 | key 1 | ... | key C-1 | value 0 | value 1 | ... | value C-1 |      C a power of two, key 0 = empty slot
 //
 // A look-up touches keys only: eight slots a cache line. Removal shifts the following entries of the cluster back, so
-// there are no tombstones and a table that lives for months does not rot. At most 7 of 8 slots are used.
+// there are no tombstones and a table that lives for months does not rot. At most 7 of 8 slots are used. A key's place
+// comes from its high bits, so that a table that grows fills the new memory from front to back, and gives the old one
+// back as it goes: at no time are both there whole.
 //
 // struct table_recent: a ring of entries in the order they came, numbered, chained into buckets from the newest to the
 // oldest:
@@ -20,12 +22,16 @@
 #include "base/table.h"
 
 #include <assert.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/status.h"
 
-#define SLOTS_MIN ((size_t)16)
+#define SLOTS_MIN  ((size_t)16)
+#define MOVE_SLOTS ((size_t)1 << 17) // between two times that memory is given back
 // 2^64 divided by the golden ratio: spreads keys whose low bits are alike.
 #define SPREAD UINT64_C(0x9E3779B97F4A7C15)
 
@@ -84,6 +90,14 @@ void table_prefetch(const struct table *table, uint64_t key) {
   __builtin_prefetch(value_at(table, slot));
 }
 
+// The whole pages between: nobody will read them, and they are freed soon.
+static void give_back(uint8_t *from, const uint8_t *to) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+  const size_t before = (page - (uintptr_t)from % page) % page, behind = (uintptr_t)to % page;
+  const size_t len = (size_t)(to - from);
+  if (len > before + behind) madvise(from + before, len - before - behind, MADV_DONTNEED);
+}
+
 static bool grow(struct table *table) {
   struct table bigger = *table;
   bigger.slots = table->slots ? table->slots * 2 : SLOTS_MIN;
@@ -92,6 +106,10 @@ static bool grow(struct table *table) {
   if (!bigger.keys) return false;
   bigger.values = (uint8_t *)(bigger.keys + bigger.slots);
   for (size_t slot = 0; slot < table->slots; slot++) {
+    if (slot >= MOVE_SLOTS && slot % MOVE_SLOTS == 0) {
+      give_back((uint8_t *)(table->keys + slot - MOVE_SLOTS), (uint8_t *)(table->keys + slot));
+      give_back(value_at(table, slot - MOVE_SLOTS), value_at(table, slot));
+    }
     if (table->keys[slot] == 0) continue;
     size_t to = probe(&bigger, table->keys[slot]);
     bigger.keys[to] = table->keys[slot];

@@ -110,6 +110,25 @@ static void test_against_a_model(void **state) {
   table_destroy(table);
 }
 
+// Large enough that memory is given back while the table grows.
+static void test_growth_keeps_everything(void **state) {
+  (void)state;
+  enum { ENTRIES = 1000000 };
+  struct table *table = table_create(2 * sizeof(uint64_t), ENTRIES);
+  for (uint64_t key = 1; key <= ENTRIES; key++) {
+    uint64_t *value = table_insert(table, key, NULL);
+    assert_non_null(value);
+    value[0] = key * 3;
+    value[1] = ~key;
+  }
+  assert_int_equal(table_count(table), ENTRIES);
+  for (uint64_t key = 1; key <= ENTRIES; key++) {
+    const uint64_t *value = table_find(table, key);
+    if (!value || value[0] != key * 3 || value[1] != ~key) fail_msg("key %llu", (unsigned long long)key);
+  }
+  table_destroy(table);
+}
+
 static void test_iteration(void **state) {
   (void)state;
   struct table *table = table_create(sizeof(struct value), 10000);
@@ -220,6 +239,7 @@ int main(void) {
       cmocka_unit_test(test_key_zero_is_one),
       cmocka_unit_test(test_refuses_beyond_the_maximum),
       cmocka_unit_test(test_against_a_model),
+      cmocka_unit_test(test_growth_keeps_everything),
       cmocka_unit_test(test_iteration),
       cmocka_unit_test(test_recent_forgets_the_oldest),
       cmocka_unit_test(test_recent_against_a_model),
